@@ -1,0 +1,140 @@
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.countries import COUNTRIES
+
+
+class UserManager(BaseUserManager["User"]):
+    """People are known by their e-mail address; there is no user name."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email__iexact=email)
+
+
+class User(AbstractUser):
+    """A person. Everybody is a researcher; the flags and the hospital memberships add what else they are."""
+
+    username = None  # type: ignore[assignment]  # the e-mail address takes its place
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    email = models.EmailField(_("e-mail address"), unique=True)
+    name = models.CharField(_("name"), max_length=150)
+    institution = models.CharField(_("institution"), max_length=250, blank=True)
+    country = models.CharField(_("country"), max_length=2, choices=COUNTRIES, blank=True)
+    purpose = models.TextField(_("purpose of use"), blank=True)
+    is_curator = models.BooleanField(_("curator"), default=False, help_text=_("May look at and judge every image."))
+    is_data_manager = models.BooleanField(
+        _("data manager"), default=False, help_text=_("May approve people and requests and publish releases.")
+    )
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+
+class Hospital(models.Model):
+    number = models.PositiveIntegerField(
+        _("number"), unique=True, validators=[MinValueValidator(1)], help_text=_("The hospital_id of the metadata.")
+    )
+    name = models.CharField(_("name"), max_length=250, help_text=_("In the hospital's own language."))
+    name_eng = models.CharField(_("English name"), max_length=250)
+    city = models.CharField(_("city"), max_length=120)
+    members = models.ManyToManyField(User, through="HospitalMembership", related_name="hospitals")
+
+    class Meta:
+        ordering = ["number"]
+        verbose_name = _("hospital")
+        verbose_name_plural = _("hospitals")
+
+    def __str__(self) -> str:
+        return f"{self.number} · {self.name}"
+
+
+class HospitalMembership(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="memberships")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "hospital"], name="membership_once")]
+        verbose_name = _("hospital membership")
+        verbose_name_plural = _("hospital memberships")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} @ {self.hospital_id}"
+
+
+class Invitation(models.Model):
+    """A hospital user comes by invitation; the link's token is stored as a hash only."""
+
+    email = models.EmailField(_("e-mail address"))
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="invitations")
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations_sent")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"))
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
+class ApiToken(models.Model):
+    """A key for programs that act for a person, shown once and stored as a hash only."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("read metadata")
+        DOWNLOAD = "download", _("download")
+        UPLOAD = "upload", _("upload")
+        CURATE = "curate", _("curate")
+        MANAGE = "manage", _("manage")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=100)
+    token_hash = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(_("scopes"), default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"))
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+
+    def __str__(self) -> str:
+        return self.name

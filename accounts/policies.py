@@ -1,0 +1,51 @@
+"""Who is what. Every other policy builds on these; an anonymous or closed account is nobody."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import HospitalMembership
+
+Person = Any  # accounts.models.User or AnonymousUser
+
+
+def is_person(user: Person) -> bool:
+    """Logged in with an account that is open."""
+    return bool(user.is_authenticated and user.is_active)
+
+
+def is_data_manager(user: Person) -> bool:
+    return is_person(user) and user.is_data_manager
+
+
+def is_curator(user: Person) -> bool:
+    return is_person(user) and user.is_curator
+
+
+def is_hospital_user(user: Person) -> bool:
+    return is_person(user) and HospitalMembership.objects.filter(user=user).exists()
+
+
+def is_member_of(user: Person, hospital_id: int) -> bool:
+    return is_person(user) and HospitalMembership.objects.filter(user=user, hospital_id=hospital_id).exists()
+
+
+def required(policy: Callable[[Person], bool]) -> Callable[..., Callable[..., HttpResponse]]:
+    """Decorator of a view: visitors are sent to the log-in page, people for whom `policy` does not hold get 403."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not policy(request.user):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,15 @@
+from datasets.models.collection import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
+from datasets.models.release import Archive, Download, Release, ReleaseItem
+
+__all__ = [
+    "Archive",
+    "Dataset",
+    "DiagnosisGroup",
+    "Download",
+    "LungMask",
+    "LungRegion",
+    "Patient",
+    "Radiograph",
+    "Release",
+    "ReleaseItem",
+]

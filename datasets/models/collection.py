@@ -1,0 +1,197 @@
+from django.conf import settings
+from django.core.files.storage import storages
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+def library_storage():  # type: ignore[no-untyped-def]  # a callable, so that migrations do not freeze the place
+    return storages["library"]
+
+
+class Dataset(models.Model):
+    """A collection under one title, licence and agreement, e.g. POLCOVID."""
+
+    slug = models.SlugField(_("short name in addresses"), max_length=60, unique=True)
+    origin = models.CharField(_("origin"), max_length=60, help_text=_("The column 'origin' of the metadata, e.g. POLCOVID."))
+    title = models.CharField(_("title"), max_length=200)
+    summary = models.CharField(_("summary"), max_length=300)
+    description = models.TextField(_("description"))
+    licence = models.CharField(_("licence"), max_length=120)
+    licence_url = models.URLField(_("licence address"), blank=True)
+    citation = models.TextField(_("how to cite"))
+    agreement = models.ForeignKey(
+        "accounts.Agreement", on_delete=models.PROTECT, related_name="datasets", verbose_name=_("agreement to sign")
+    )
+    is_public = models.BooleanField(_("in the catalogue"), default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["title"]
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class DiagnosisGroup(models.Model):
+    """What a radiograph was diagnosed with; POLCOVID's are 1 NORMAL N, 2 PNEUMONIA P, 3 COVID-19 C."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="groups")
+    class_id = models.PositiveSmallIntegerField(_("class id"), validators=[MinValueValidator(1)])
+    label = models.CharField(_("label"), max_length=60)
+    subtype_prefix = models.CharField(_("subtype prefix"), max_length=4, blank=True)
+
+    class Meta:
+        ordering = ["dataset_id", "class_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "class_id"], name="class_id_once"),
+            models.UniqueConstraint(fields=["dataset", "label"], name="group_label_once"),
+        ]
+        verbose_name = _("diagnosis group")
+        verbose_name_plural = _("diagnosis groups")
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Patient(models.Model):
+    """A patient of a hospital, numbered in the order of the first accepted image. The hospital's own key is not
+    here; its keyed hash is, so that a later upload finds the same patient. Without a key every image is a patient."""
+
+    hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="patients")
+    number = models.PositiveIntegerField(_("number"))
+    key_hash = models.CharField(max_length=64, null=True, blank=True)
+    key_id = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["hospital_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["hospital", "number"], name="patient_number_once"),
+            models.UniqueConstraint(
+                fields=["hospital", "key_hash"], condition=Q(key_hash__isnull=False), name="patient_key_once"
+            ),
+        ]
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
+
+    def __str__(self) -> str:
+        return f"{self.hospital_id}/{self.number}"
+
+
+class Sex(models.TextChoices):
+    FEMALE = "F", _("female")
+    MALE = "M", _("male")
+
+
+class Smoking(models.TextChoices):
+    YES = "yes", _("yes")
+    NO = "no", _("no")
+    FORMER = "former", _("former smoker")
+
+
+class Demographics(models.Model):
+    """What is known of the patient at the time of the radiograph; every field may be unknown."""
+
+    sex = models.CharField(_("sex"), max_length=1, choices=Sex, blank=True)
+    age = models.PositiveSmallIntegerField(
+        _("age"), null=True, blank=True, validators=[MaxValueValidator(90)], help_text=_("In years; 90 stands for over 89.")
+    )
+    smoke = models.CharField(_("smoking"), max_length=6, choices=Smoking, blank=True)
+    smoke_packyears = models.DecimalField(
+        _("pack-years"),
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(300)],
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Quality(models.TextChoices):
+    GOOD = "Good", _("Good")
+    BAD = "Bad", _("Bad")
+
+
+class Radiograph(Demographics):
+    """An accepted, de-identified image in the library."""
+
+    class Status(models.TextChoices):
+        ACCEPTED = "accepted", _("accepted")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="radiographs")
+    group = models.ForeignKey(DiagnosisGroup, on_delete=models.PROTECT, related_name="radiographs")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="radiographs")
+    filename = models.CharField(_("file name"), max_length=120)
+    file = models.FileField(storage=library_storage, max_length=250)
+    format = models.CharField(_("format"), max_length=8)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    sha256 = models.CharField(max_length=64, db_index=True)
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    view = models.CharField(_("view"), max_length=16, blank=True)
+    quality = models.CharField(_("quality"), max_length=4, choices=Quality)
+    quality_score = models.FloatField(_("quality score"), null=True, blank=True)
+    subtype = models.CharField(_("subtype"), max_length=8, blank=True)
+    set = models.CharField(_("set"), max_length=16, blank=True)
+    deid_report = models.JSONField(_("de-identification report"), default=dict)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACCEPTED, db_index=True)
+    accepted_at = models.DateTimeField(default=timezone.now)
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["dataset_id", "id"]
+        constraints = [models.UniqueConstraint(fields=["dataset", "filename"], name="radiograph_filename_once")]
+        verbose_name = _("radiograph")
+        verbose_name_plural = _("radiographs")
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class LungMask(models.Model):
+    """The lungs of a radiograph, at its own resolution, as a 1-bit PNG."""
+
+    class Kind(models.TextChoices):
+        MODEL = "model", _("by the model")
+        MANUAL = "manual", _("drawn by hand")
+
+    radiograph = models.ForeignKey(Radiograph, on_delete=models.CASCADE, related_name="masks")
+    kind = models.CharField(max_length=8, choices=Kind)
+    model_version = models.CharField(max_length=40, blank=True)
+    file = models.FileField(storage=library_storage, max_length=250)
+    sha256 = models.CharField(max_length=64)
+    confidence = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("lung mask")
+        verbose_name_plural = _("lung masks")
+
+    def __str__(self) -> str:
+        return f"{self.kind} mask of {self.radiograph_id}"
+
+
+class LungRegion(models.Model):
+    """The lungs cut out at 512 x 512 px with their mask, and the transform that puts the mask back."""
+
+    radiograph = models.OneToOneField(Radiograph, on_delete=models.CASCADE, related_name="region")
+    image = models.FileField(storage=library_storage, max_length=250)
+    image_sha256 = models.CharField(max_length=64)
+    mask = models.FileField(storage=library_storage, max_length=250)
+    mask_sha256 = models.CharField(max_length=64)
+    transform = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("lung region")
+        verbose_name_plural = _("lung regions")
+
+    def __str__(self) -> str:
+        return f"region of {self.radiograph_id}"

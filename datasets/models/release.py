@@ -1,0 +1,131 @@
+import uuid
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from datasets.models.collection import Dataset, DiagnosisGroup, Radiograph
+
+
+def archives_storage():  # type: ignore[no-untyped-def]  # a callable, so that migrations do not freeze the place
+    return storages["archives"]
+
+
+class Release(models.Model):
+    """A frozen snapshot of a dataset. Public once every archive of it is built."""
+
+    class Status(models.TextChoices):
+        BUILDING = "building", _("being built")
+        PUBLISHED = "published", _("published")
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="releases")
+    version = models.CharField(_("version"), max_length=20)
+    changes = models.TextField(_("what changed"))
+    status = models.CharField(max_length=16, choices=Status, default=Status.BUILDING)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["dataset_id", "-created_at"]
+        constraints = [models.UniqueConstraint(fields=["dataset", "version"], name="release_version_once")]
+        verbose_name = _("release")
+        verbose_name_plural = _("releases")
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id} {self.version}"
+
+
+class ReleaseItem(models.Model):
+    """One image as it was on the day: its metadata row and the hashes and places of its files."""
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="items")
+    radiograph = models.ForeignKey(Radiograph, on_delete=models.PROTECT, related_name="release_items")
+    group = models.ForeignKey(DiagnosisGroup, on_delete=models.PROTECT, related_name="+")
+    filename = models.CharField(max_length=120)
+    metadata = models.JSONField(help_text=_("The row of the image metadata, column by column."))
+    files = models.JSONField(
+        help_text=_("By content (radiographs, lung_regions, lung_masks): a list of name, path in the library, sha256.")
+    )
+
+    class Meta:
+        ordering = ["release_id", "filename"]
+        constraints = [models.UniqueConstraint(fields=["release", "filename"], name="release_filename_once")]
+        verbose_name = _("release item")
+        verbose_name_plural = _("release items")
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class Archive(models.Model):
+    """A file of a release that can be downloaded: a ZIP per group and content, or a metadata table."""
+
+    class Content(models.TextChoices):
+        RADIOGRAPHS = "radiographs", _("radiographs")
+        LUNG_REGIONS = "lung_regions", _("lung regions")
+        LUNG_MASKS = "lung_masks", _("lung masks")
+        METADATA = "metadata", _("metadata")
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("waiting")
+        BUILDING = "building", _("being built")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="archives")
+    group = models.ForeignKey(
+        DiagnosisGroup,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="archives",
+        help_text=_("Empty: it covers every group and needs a grant for every group."),
+    )
+    content = models.CharField(max_length=16, choices=Content)
+    part = models.PositiveIntegerField(default=1)
+    filename = models.CharField(_("file name"), max_length=160)
+    file = models.FileField(storage=archives_storage, max_length=250, blank=True)
+    items = models.PositiveIntegerField(_("images"), default=0)
+    size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
+    md5 = models.CharField("MD5", max_length=32, blank=True)
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["release_id", "content", "group_id", "part"]
+        constraints = [models.UniqueConstraint(fields=["release", "filename"], name="archive_filename_once")]
+        verbose_name = _("archive")
+        verbose_name_plural = _("archives")
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class Download(models.Model):
+    """One answer with bytes of an archive. It never cascades away: who had what must stay known."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="downloads")
+    archive = models.ForeignKey(Archive, on_delete=models.PROTECT, related_name="downloads")
+    grant = models.ForeignKey("accounts.AccessGrant", on_delete=models.PROTECT, related_name="downloads")
+    first_byte = models.PositiveBigIntegerField(default=0)
+    last_byte = models.PositiveBigIntegerField()
+    bytes_sent = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("Empty where nginx sends the bytes, and while they are being sent.")
+    )
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["-at"]
+        verbose_name = _("download")
+        verbose_name_plural = _("downloads")
+
+    def __str__(self) -> str:
+        return f"download {self.pk}"

@@ -1,0 +1,117 @@
+"""JPEG, PNG and TIFF files: opened by Pillow, first page, upright, grey."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from . import jpeg
+from .kinds import Format
+from .grey import stretch
+from .limits import check_size, guarded
+from .refusal import Refused
+
+# Mean and share of strongly coloured pixels of a thumbnail, in 8 bit levels between the largest and the smallest
+# channel. Scans and photographs of films have a slight tint; pictures with coloured marks or scenes are refused.
+MAX_MEAN_TINT = 12.0
+COLOURED = 40
+MAX_COLOURED_SHARE = 0.002
+
+_ORIENTATION, _PHOTOMETRIC = 274, 262
+_GREY_MODES = {"L": 8, "LA": 8, "I;16": 16, "I;16L": 16, "I;16B": 16}
+_COLOUR_MODES = {"RGB": 8, "RGBA": 8, "P": 8}
+
+
+def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
+    """The first picture of the file, pixels decoded, orientation applied, and whether it had to be turned.
+
+    The mode is L, I;16 or RGB: palettes are resolved, alpha is dropped (what it hid is shown), and colour pictures
+    that are truly grey in every pixel become L. Raises Refused.
+    """
+    with guarded():
+        image: Image.Image = Image.open(path, formats=[kind.name])
+        check_size(*image.size)
+        if image.mode not in _GREY_MODES | _COLOUR_MODES:
+            raise Refused("colour" if image.mode in ("CMYK", "YCbCr", "LAB", "HSV") else "unsupported_pixels")
+        if kind is Format.TIFF and _bits_per_sample(image) > _bits(image):
+            raise Refused("unsupported_pixels")
+        if kind is Format.PNG and _png_depth(path) > _bits(image):  # Pillow would cut 16 bit colour or alpha to 8
+            raise Refused("unsupported_pixels")
+        turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+        inverted = kind is Format.TIFF and image.mode.startswith("I;16") and _tiff_tag(image, _PHOTOMETRIC) == 0
+        try:
+            image.load()
+        except OSError as error:
+            raise Refused("truncated" if "truncated" in str(error) else "undecodable") from None
+        image = _plain(ImageOps.exif_transpose(image))
+        if inverted:  # Pillow inverts MINISWHITE at 8 bits only
+            image = Image.fromarray(np.uint16(65535) - np.asarray(image))
+        return image, turned
+
+
+def check_stream(path: Path) -> jpeg.Jpeg:
+    """Walk a JPEG file's segments. Raises Refused when it is cut or malformed, or has more than 8 bits."""
+    found = jpeg.clean(path.read_bytes(), jfif=True)
+    check_size(found.width, found.height)
+    if found.bits != 8:
+        raise Refused("unsupported_pixels")
+    if found.components not in (1, 3):
+        raise Refused("colour")
+    return found
+
+
+def to_float(image: Image.Image) -> NDArray[np.float32]:
+    """(H, W) float32 in 0..1 of an image from ``open_image``; 16 bit pictures are stretched, many use 12 bits only."""
+    if image.mode == "RGB":
+        image = image.convert("L")
+    pixels = np.asarray(image)
+    if pixels.dtype == np.uint8:
+        shown: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(255)
+        return shown
+    return stretch(pixels.astype(np.float32))
+
+
+def _bits(image: Image.Image) -> int:
+    return (_GREY_MODES | _COLOUR_MODES)[image.mode]
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> object:
+    return getattr(image, "tag_v2", {}).get(tag)
+
+
+def _bits_per_sample(image: Image.Image) -> int:
+    declared = _tiff_tag(image, 258)
+    return max(declared) if isinstance(declared, tuple) else 1
+
+
+def _png_depth(path: Path) -> int:
+    with path.open("rb") as file:
+        return file.read(25)[24]
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Mode L, I;16 or RGB; RGB only where the channels differ a little, never more. Raises Refused (colour, blank)."""
+    if image.mode == "LA":
+        image = image.getchannel(0)
+    elif image.mode in ("RGBA", "P"):
+        image = image.convert("RGB") if image.mode == "P" else Image.merge("RGB", image.split()[:3])
+    elif image.mode in ("I;16B", "I;16L"):
+        image = Image.fromarray(np.asarray(image).astype(np.uint16))
+    if image.mode == "RGB":
+        red, green, blue = image.split()
+        if red.tobytes() == green.tobytes() == blue.tobytes():
+            image = red
+        else:
+            _refuse_colour(image)
+    low, high = image.getextrema() if image.mode != "RGB" else image.convert("L").getextrema()
+    if low == high:
+        raise Refused("blank")
+    return image
+
+
+def _refuse_colour(image: Image.Image) -> None:
+    small = np.asarray(image.resize((256, 256), Image.Resampling.BOX), dtype=np.int16)
+    spread = small.max(axis=2) - small.min(axis=2)
+    if spread.mean() > MAX_MEAN_TINT or (spread > COLOURED).mean() > MAX_COLOURED_SHARE:
+        raise Refused("colour")

@@ -1,0 +1,80 @@
+"""What is done to a radiograph before the network sees it: the same code in training and in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.exposure import equalize_adapthist
+
+CLAHE_CLIP_LIMIT = 0.02
+"""Contrast limit of `skimage.exposure.equalize_adapthist`, 0..1."""
+CLIPPED_PERCENTILES = (0.5, 99.5)
+"""Grey values outside these percentiles of the picture (markers, collimator edges) do not set the contrast."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a picture lies on the network's square canvas: its own size and its box on the canvas, in pixels."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    inner_height: int
+    inner_width: int
+
+    def on_canvas(self) -> tuple[slice, slice]:
+        """The rows and columns of the canvas that the picture fills."""
+        return slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
+
+
+def frame_for(height: int, width: int, size: int) -> Frame:
+    """Centre a picture of height x width pixels on a size x size canvas, its aspect ratio kept."""
+    scale = size / max(height, width)
+    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    return Frame(height, width, (size - inner_height) // 2, (size - inner_width) // 2, inner_height, inner_width)
+
+
+def resize(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Resample a (H, W) float32 image to height x width, bilinear, with anti-aliasing when it shrinks."""
+    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+    shrunk = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(shrunk, dtype=np.float32)
+
+
+def fit(pixels: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], Frame]:
+    """Put a (H, W) image of any range on a (size, size) float32 canvas in 0..1, with black borders.
+
+    Raises ValueError when the image has no two different finite values: it holds nothing to look at.
+    """
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise ValueError("a radiograph is a two-dimensional array")
+    frame = frame_for(pixels.shape[0], pixels.shape[1], size)
+    finite = np.isfinite(pixels)
+    if not finite.all():
+        floor = pixels[finite].min() if finite.any() else 0.0
+        pixels = np.where(finite, pixels, floor).astype(np.float32)
+    inner = resize(pixels, frame.inner_height, frame.inner_width)
+    low, high = np.percentile(inner, CLIPPED_PERCENTILES)
+    if not high > low:
+        low, high = float(inner.min()), float(inner.max())
+    if not high > low:
+        raise ValueError("the image is constant")
+    canvas = np.zeros((size, size), dtype=np.float32)
+    canvas[frame.on_canvas()] = np.clip((inner - low) / (high - low), 0.0, 1.0)
+    return canvas, frame
+
+
+def standardise(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Enhance the contrast (CLAHE) of a canvas in 0..1 and bring it to mean 0 and standard deviation 1, float32."""
+    enhanced = equalize_adapthist(canvas, clip_limit=CLAHE_CLIP_LIMIT).astype(np.float32)
+    return np.asarray((enhanced - enhanced.mean()) / max(float(enhanced.std()), 1e-6), dtype=np.float32)
+
+
+def prepare(pixels: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], Frame]:
+    """`fit` and `standardise` in one: the network's (size, size) float32 input, and where the picture lies on it."""
+    canvas, frame = fit(pixels, size)
+    return standardise(canvas), frame

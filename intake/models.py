@@ -1,0 +1,136 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from datasets.models.collection import Demographics
+
+
+class UploadBatch(models.Model):
+    """What a hospital user hands over together, for one dataset."""
+
+    hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="batches")
+    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="batches")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="batches")
+    title = models.CharField(
+        _("title"), max_length=120, help_text=_("For your own use, e.g. 'March, ward 3'. Do not name patients.")
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class Stage(models.TextChoices):
+    """Where a file stands. The first four name the work that is to be done next; the last three are final."""
+
+    INSPECT = "inspect", _("inspection")
+    DEIDENTIFY = "deidentify", _("de-identification")
+    SEGMENT = "segment", _("lung segmentation")
+    ASSESS = "assess", _("quality check")
+    CURATE = "curate", _("waiting for a curator")
+    SET_ASIDE = "set_aside", _("set aside for a person")
+    ACCEPTED = "accepted", _("accepted")
+    REJECTED = "rejected", _("rejected")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+WORK_STAGES = (Stage.INSPECT, Stage.DEIDENTIFY, Stage.SEGMENT, Stage.ASSESS)
+FINAL_STAGES = (Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN)
+
+
+class UploadedFile(Demographics):
+    """One file of a batch, from the last byte of its upload to the verdict. The original lies encrypted in the
+    quarantine under the row's id; the file name as the hospital knows it is encrypted too."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    batch = models.ForeignKey(UploadBatch, on_delete=models.PROTECT, related_name="files")
+    hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="+")
+    group = models.ForeignKey(
+        "datasets.DiagnosisGroup", on_delete=models.PROTECT, related_name="+", verbose_name=_("diagnosis")
+    )
+    sealed_name = models.TextField(blank=True, help_text=_("The hospital's file name, encrypted; emptied in time."))
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    sha256 = models.CharField(max_length=64)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    patient_key_hash = models.CharField(max_length=64, blank=True)
+    patient_key_id = models.CharField(max_length=16, blank=True)
+    set = models.CharField(_("set"), max_length=16, blank=True, help_text=_("Taken from an imported collection."))
+
+    stage = models.CharField(_("stage"), max_length=12, choices=Stage, default=Stage.INSPECT, db_index=True)
+    stage_since = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Of the present stage."))
+    claimed_by = models.CharField(max_length=64, blank=True, help_text=_("The Celery task that works on it."))
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.TextField(_("reason"), blank=True, help_text=_("Why it was set aside or rejected."))
+
+    facts = models.JSONField(default=dict, help_text=_("What inspection found; nothing identifying."))
+    deid_report = models.JSONField(default=dict)
+    segmentation = models.JSONField(default=dict)
+    assessment = models.JSONField(default=dict)
+
+    verdict_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    verdict_at = models.DateTimeField(null=True, blank=True)
+    radiograph = models.OneToOneField(
+        "datasets.Radiograph", null=True, blank=True, on_delete=models.PROTECT, related_name="upload"
+    )
+    purged_at = models.DateTimeField(null=True, blank=True, help_text=_("When the original was destroyed."))
+
+    class Meta:
+        ordering = ["received_at", "id"]
+        indexes = [models.Index(fields=["batch", "stage"]), models.Index(fields=["stage", "received_at"])]
+        constraints = [
+            # The same bytes twice from one hospital are one file, unless the first was turned away or taken back.
+            models.UniqueConstraint(
+                fields=["hospital", "sha256"],
+                condition=~Q(stage__in=["rejected", "withdrawn"]),
+                name="upload_bytes_once_per_hospital",
+            )
+        ]
+        verbose_name = _("uploaded file")
+        verbose_name_plural = _("uploaded files")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class StageRun(models.Model):
+    """One attempt at one stage of one file: when, by which task, with what result."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        REFUSED = "refused", _("refused")
+        FAILED = "failed", _("failed")
+        LOST = "lost", _("worker lost")
+
+    file = models.ForeignKey(UploadedFile, on_delete=models.CASCADE, related_name="runs")
+    stage = models.CharField(max_length=12, choices=Stage)
+    attempt = models.PositiveSmallIntegerField()
+    task_id = models.CharField(max_length=64)
+    status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.TextField(blank=True)
+    result = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["started_at", "id"]
+        verbose_name = _("stage run")
+        verbose_name_plural = _("stage runs")
+
+    def __str__(self) -> str:
+        return f"{self.file_id} {self.stage} {self.attempt}"

@@ -1,0 +1,17 @@
+"""The Celery application; what it runs periodically is set here because it names tasks of several apps."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("cxr-commons")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "sweep-uploads": {"task": "intake.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
+    "sweep-archives": {"task": "datasets.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
+    "purge-quarantine": {"task": "intake.tasks.purge", "schedule": 3600},
+}

@@ -1,0 +1,60 @@
+"""The keys of an installation: made once, kept outside the database, readable by their owner alone.
+
+=================== ============================================================ =========================
+file                what it is                                                   who needs it
+=================== ============================================================ =========================
+django.key          Django's SECRET_KEY                                          web, worker
+quarantine.key      age identity (X25519) that opens the quarantined originals   worker only
+quarantine.pub      age recipient: seals, cannot open                            web, worker
+pseudonym.key       HMAC-SHA256 key of pseudonyms, UIDs and date shifts          web (patient key), worker
+names.key           Fernet key of the hospitals' own file names                  web
+audit.key           HMAC-SHA256 key of the audit trail                           web, worker
+=================== ============================================================ =========================
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from pyrage import x25519
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Creates the file with mode 0600; another process that was first wins, and its key is kept."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content + "\n")
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+def _public(directory: Path) -> str:
+    identity = x25519.Identity.from_str((directory / "quarantine.key").read_text().strip())
+    return str(identity.to_public())
+
+
+MAKERS: dict[str, Callable[[Path], str]] = {
+    "django.key": lambda _: secrets.token_urlsafe(50),
+    "quarantine.key": lambda _: str(x25519.Identity.generate()),
+    "quarantine.pub": _public,
+    "pseudonym.key": lambda _: secrets.token_hex(32),
+    "names.key": lambda _: Fernet.generate_key().decode(),
+    "audit.key": lambda _: secrets.token_hex(32),
+}
+
+
+def ensure_keys(directory: Path) -> dict[str, Path]:
+    """Makes the keys that are missing in `directory` and returns every key's path; never overwrites one."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, make in MAKERS.items():
+        path = directory / name
+        if not path.exists():
+            _write_new(path, make(directory))
+    return {name: directory / name for name in MAKERS}

