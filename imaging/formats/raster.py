@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from . import jpeg
-from .kinds import Format
 from .grey import stretch
+from .kinds import Format
 from .limits import check_size, guarded
 from .refusal import Refused
 
