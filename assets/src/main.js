@@ -1,0 +1,9 @@
+import "@fontsource-variable/source-sans-3/wght.css";
+import "@fontsource-variable/source-serif-4/wght.css";
+import "./styles/main.scss";
+import "htmx.org";
+import "./js/copy.js";
+import "./js/dropzone.js";
+import "./js/menu.js";
+import "./js/shortcuts.js";
+import "./js/viewer.js";
