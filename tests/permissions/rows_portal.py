@@ -7,3 +7,7 @@ ROWS = [
     Row("set_language", "302", method="POST", data=lambda world: {"language": "pl"}),
     Row("api:schema", "200"),
 ]
+ROWS += [
+    Row("outbox", "200"),
+    Row("outbox_message", "404", args=lambda world: {"name": "none"}),
+]

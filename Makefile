@@ -1,0 +1,40 @@
+.PHONY: setup run demo-reset test check fmt messages lock
+PY := .venv/bin/python
+
+setup: ## everything that is built: .venv, front end, translations, static files
+	@scripts/setup run
+
+run: setup ## the whole portal on this machine, with demo content
+	@$(PY) manage.py serve
+
+demo-reset: setup ## throw the demo away and start afresh
+	@$(PY) manage.py demo_reset
+	@$(PY) manage.py serve
+
+test: ## all tests, on SQLite and on PostgreSQL
+	@scripts/debian-packages
+	@scripts/setup dev
+	$(PY) -m pytest
+	CXR_TEST_DATABASE=postgresql $(PY) -m pytest
+
+check: ## style, types, import directions, migrations, deployment settings, templates
+	@scripts/setup dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports --no-logo
+	$(PY) manage.py makemigrations --check --dry-run
+	scripts/check-deploy
+	.venv/bin/djlint --lint --quiet templates
+
+fmt:
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+messages: ## collect the texts to translate (needs Debian's gettext)
+	$(PY) manage.py makemessages -l pl --no-location --no-obsolete -i .venv -i build -i var -i assets
+
+lock: ## renew the locks from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes -q -o requirements.txt
+	uv pip compile pyproject.toml --group dev -c requirements.txt --python-version 3.11 --generate-hashes -q -o requirements-dev.txt
+	uv pip compile --group node --python-version 3.11 --generate-hashes -q -o requirements-node.txt

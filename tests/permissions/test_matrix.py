@@ -1,0 +1,70 @@
+"""Every route times every kind of person. A route without a row fails, and so does a row without a route."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from rest_framework.test import APIClient
+
+from tests.permissions.rows import PERSONS, Row
+from tests.world import World
+
+PARTS = ("portal", "audit", "accounts", "allauth", "datasets", "intake", "curation")
+ROWS: list[Row] = [row for part in PARTS for row in import_module(f"tests.permissions.rows_{part}").ROWS]
+# Django's own back office has some two hundred routes of one kind: nobody gets in but staff (tests/portal).
+BACK_OFFICE = "admin"
+
+
+def _routes(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            if inner[:1] != (BACK_OFFICE,):
+                yield from _routes(pattern, inner)
+        elif isinstance(pattern, URLPattern):
+            yield ":".join((*namespaces, pattern.name or f"unnamed {pattern.pattern}"))
+
+
+def test_every_route_has_a_row() -> None:
+    routes = set(_routes(get_resolver()))
+    rows = {row.route for row in ROWS}
+    assert routes - rows == set(), "routes without a row in tests/permissions/rows_*.py"
+    assert rows - routes == set(), "rows for routes that do not exist"
+
+
+def _answer(row: Row, world: World, person: str) -> str:
+    url = reverse(row.route, kwargs=row.args(world))
+    user = world.person(person)
+    options: dict[str, Any] = {}
+    client: Client
+    if row.route.startswith("api:"):
+        client = APIClient()
+        if row.method != "GET":
+            options["format"] = row.format or "json"
+    else:
+        client = Client()
+    client.raise_request_exception = False
+    if user is not None:
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    response = getattr(client, row.method.lower())(url, row.data(world), **options)
+    if response.status_code == 302 and response["Location"].startswith(reverse("account_login")):
+        return "login"
+    if getattr(response, "streaming", False):
+        list(response.streaming_content)
+    response.close()
+    return str(response.status_code)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.route}")
+def test_row(row: Row, world: World) -> None:
+    answers = {}
+    for person in PERSONS:
+        # What one person does is undone before the next one tries.
+        with transaction.atomic():
+            answers[person] = _answer(row, world, person)
+            transaction.set_rollback(True)
+    assert answers == row.expected()
