@@ -29,3 +29,4 @@ if os.environ.get("CXR_TEST_DATABASE", "sqlite") == "postgresql":
     server = postgres.Server(Path(tempfile.mkdtemp(prefix="cxr-pg-")))
     atexit.register(server.stop)
     os.environ["CXR_DATABASE_URL"] = server.start()
+    os.environ["CXR_TEST_POSTGRES"] = str(server.folder)

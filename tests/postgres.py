@@ -5,7 +5,6 @@ import pwd
 import shutil
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 
 def _binaries() -> Path:
@@ -15,6 +14,11 @@ def _binaries() -> Path:
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
     raise SystemExit("PostgreSQL is missing: install Debian's package 'postgresql' (sudo apt-get install postgresql).")
+
+
+def url(folder: Path, database: str) -> str:
+    """The address of a database behind a unix socket, as django-environ reads it."""
+    return f"postgres://cxr@/{folder}/{database}"
 
 
 class Server:
@@ -45,7 +49,7 @@ class Server:
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=60"
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
         self._run("createdb", "-h", str(self.folder), "-U", "cxr", "portal")
-        return f"postgres://cxr@{quote(str(self.folder), safe='')}/portal"
+        return url(self.folder, "portal")
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")

@@ -1,0 +1,131 @@
+"""The real thing: `manage.py serve` in a folder of its own, with gunicorn, Celery, Valkey and the chosen database."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from tests import postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery"
+_SEPARATOR = "-" * 79
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _database(name: str) -> dict[str, str]:
+    """A database of its own on the tests' PostgreSQL server, where there is one; otherwise SQLite in the folder."""
+    folder = os.environ.get("CXR_TEST_POSTGRES")
+    if folder is None:
+        return {}
+    with psycopg.connect(host=folder, user="cxr", dbname="portal", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return {"CXR_DATABASE_URL": postgres.url(Path(folder), name)}
+
+
+class Installation:
+    """A portal with nobody in it but what a test adds. `close()` stops everything and removes the folder."""
+
+    def __init__(self, *, workers: int = 1, **environment: str) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="cxr-e2e-")
+        self.var = Path(self.folder.name)
+        self.port = free_port()
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "CXR_VAR": str(self.var),
+            "CXR_ORIGIN": self.origin,
+            "CXR_SWEEP_SECONDS": "5",
+            **_database(self.var.name),
+            **environment,
+        }
+        self.output = (self.var / "serve.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--no-demo", "--port", str(self.port), "--workers", str(workers)],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        for _ in range(300):
+            assert self.process.poll() is None, (self.var / "serve.log").read_text()
+            try:
+                if httpx.get(f"{self.origin}/health/ready", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.2)
+        raise AssertionError("The portal did not get ready: " + (self.var / "serve.log").read_text())
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def add_person(self, email: str, name: str, *flags: str) -> None:
+        self.manage("add_person", email, "--name", name, "--password", PASSWORD, *flags)
+
+    def mails(self, to: str) -> list[str]:
+        """The mails to `to`, oldest first, as they would have gone out (decoded)."""
+        from email import message_from_string, policy
+
+        found = []
+        for path in sorted((self.var / "outbox").glob("*.log"), key=lambda path: path.stat().st_mtime):
+            for raw in path.read_text().split(f"\n{_SEPARATOR}\n"):
+                if raw.strip():
+                    message = message_from_string(raw, policy=policy.default)
+                    if to in str(message["To"]):
+                        found.append(f"{message['Subject']}\n{message.get_content()}")
+        return found
+
+    def link(self, to: str, containing: str) -> str:
+        """The newest link with `containing` that was mailed to `to`; waits for the worker to send it."""
+        for _ in range(150):
+            links = [link for mail in self.mails(to) for link in re.findall(r"http://\S+", mail) if containing in link]
+            if links:
+                return links[-1]
+            time.sleep(0.2)
+        raise AssertionError(f"no mail to {to} with a link containing {containing}")
+
+    def worker_children(self) -> list[int]:
+        """Process ids of the Celery pool's processes, the ones that do the work."""
+        listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
+        mains = {
+            int(pid)
+            for pid, parent, command in rows
+            if "celery" in command and " worker " in command and int(parent) == self.process.pid
+        }
+        return [int(pid) for pid, parent, _command in rows if int(parent) in mains]
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.output.close()
+            self.folder.cleanup()
