@@ -92,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.BackOfficePolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -265,7 +266,6 @@ X_FRAME_OPTIONS = "DENY"
 if env.bool("CXR_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/backoffice/"],  # unfold's Alpine.js needs unsafe-eval; see CONTENT_SECURITY_POLICY there
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
