@@ -28,7 +28,9 @@ class ApiTokenAuthentication(BaseAuthentication):
             .first()
         )
         if token is None or not token.user.is_active:
-            raise AuthenticationFailed(_("This token is unknown, expired or revoked. Make a new one on your token page."))
+            raise AuthenticationFailed(
+                _("This token is unknown, expired or revoked. Make a new one on your token page.")
+            )
         now = timezone.now()
         if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

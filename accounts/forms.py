@@ -1,20 +1,151 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.http import HttpRequest
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts import policies, services
+from accounts.countries import localized
+from accounts.models import Agreement, ApiToken, Hospital, Invitation, User
 
 
-class RegistrationForm(forms.ModelForm):
+def _countries() -> list[tuple[str, Any]]:
+    return [("", _("Choose a country")), *localized(get_language() or "en")]
+
+
+class RegistrationForm(forms.Form):
     """What CIRCA asks of a researcher, beside the e-mail address and the password that allauth asks."""
 
-    class Meta:
-        model = User
-        fields = ["name", "institution", "country", "purpose"]
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        help_text=_("First and last name, as you will sign the data use agreement."),
+    )
+    institution = forms.CharField(
+        label=_("Institution"), max_length=250, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    country = forms.ChoiceField(
+        label=_("Country"), choices=_countries, widget=forms.Select(attrs={"autocomplete": "country"})
+    )
+    purpose = forms.CharField(
+        label=_("Purpose of use"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("What you want to use the radiographs for, in a few sentences. Data managers read it."),
+    )
+    field_order = ["name", "email", "institution", "country", "purpose", "password1", "password2"]
 
     def signup(self, request: HttpRequest, user: User) -> None:
-        for field in self.Meta.fields:
-            setattr(user, field, self.cleaned_data[field])
-        user.save()
+        """allauth calls this once the account is made (accounts.adapter filled in the details)."""
+        services.note_registration(user=user)
+
+
+class SignatureForm(forms.Form):
+    typed_name = forms.CharField(
+        label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    institution = forms.CharField(
+        label=_("Institution"), max_length=250, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    agree = forms.BooleanField(label=_("I have read this agreement and I am bound by it."))
+
+    def __init__(self, *args: Any, user: User, agreement: Agreement, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["institution"].initial = user.institution
+        self.fields["typed_name"].help_text = _("Type your name as in your account: %(name)s") % {"name": user.name}
+
+
+class TokenForm(forms.Form):
+    DAYS = [(7, _("7 days")), (30, _("30 days")), (90, _("90 days")), (365, _("one year"))]
+
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("E.g. the computer or program that will use the token.")
+    )
+    days = forms.TypedChoiceField(label=_("Valid for"), choices=DAYS, coerce=int, initial=90)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = dict(ApiToken.Scope.choices)
+        self.fields["scopes"] = forms.MultipleChoiceField(
+            label=_("What it may do"),
+            choices=[(scope, labels[scope]) for scope in policies.token_scopes(user)],
+            initial=[ApiToken.Scope.READ.value, ApiToken.Scope.DOWNLOAD.value],
+            widget=forms.CheckboxSelectMultiple,
+        )
+        self.order_fields(["name", "scopes", "days"])
+
+
+class InvitationForm(forms.Form):
+    """What a new person adds to the invited address."""
+
+    name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    password1 = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validators_help_text_html(),
+    )
+    password2 = forms.CharField(
+        label=_("Password, again"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.invitation = invitation
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, second = data.get("password1"), data.get("password2")
+        if first and second and first != second:
+            self.add_error("password2", _("The two passwords differ."))
+        elif first:
+            try:
+                validate_password(first, User(email=self.invitation.email, name=data.get("name", "")))
+            except forms.ValidationError as error:
+                self.add_error("password1", error)
+        return data
+
+
+class DecisionForm(forms.Form):
+    DECISIONS = [("grant", _("Grant")), ("refuse", _("Refuse"))]
+
+    decision = forms.ChoiceField(label=_("Decision"), choices=DECISIONS, widget=forms.RadioSelect)
+    days = forms.IntegerField(
+        label=_("Valid for (days)"),
+        min_value=1,
+        max_value=services.MAX_GRANT_DAYS,
+        required=False,
+        help_text=_("Counts only where access is granted."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("The researcher reads it. A refusal needs one."),
+    )
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("The researcher reads it."),
+    )
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    hospital = forms.ModelChoiceField(label=_("Hospital"), queryset=Hospital.objects.all())
+
+
+class HospitalForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Hospital
+        fields = ["number", "name", "name_eng", "city"]

@@ -1,6 +1,6 @@
 """Permissions of the API. The default is `Denied`; a view names the policy and the token scope that open it:
 
-    permission_classes = [Allow(policies.is_curator, scope="curate")]
+permission_classes = [Allow(policies.is_curator, scope="curate")]
 """
 
 from collections.abc import Callable

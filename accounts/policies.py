@@ -8,7 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import HospitalMembership
+from accounts.models import AccessRequest, ApiToken, HospitalMembership
 
 Person = Any  # accounts.models.User or AnonymousUser
 
@@ -32,6 +32,23 @@ def is_hospital_user(user: Person) -> bool:
 
 def is_member_of(user: Person, hospital_id: int) -> bool:
     return is_person(user) and HospitalMembership.objects.filter(user=user, hospital_id=hospital_id).exists()
+
+
+def may_decide(user: Person, request: AccessRequest) -> bool:
+    """Data managers decide, but nobody about the own request."""
+    return is_data_manager(user) and request.user_id != user.pk
+
+
+def token_scopes(user: Person) -> list[str]:
+    """The scopes that make sense for the person's roles. A token's use is checked against the roles again."""
+    scopes = {
+        ApiToken.Scope.READ: is_person(user),
+        ApiToken.Scope.DOWNLOAD: is_person(user),
+        ApiToken.Scope.UPLOAD: is_hospital_user(user),
+        ApiToken.Scope.CURATE: is_curator(user),
+        ApiToken.Scope.MANAGE: is_data_manager(user),
+    }
+    return [scope.value for scope, sensible in scopes.items() if sensible]
 
 
 def required(policy: Callable[[Person], bool]) -> Callable[..., Callable[..., HttpResponse]]:

@@ -3,6 +3,9 @@ enough because they are 256 random bits, which nobody can enumerate."""
 
 import hashlib
 import secrets
+from datetime import datetime
+
+from django.utils.crypto import salted_hmac
 
 API_PREFIX = "cxr_"
 
@@ -13,3 +16,10 @@ def new_secret(prefix: str = "") -> str:
 
 def secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def invitation_secret(email: str, hospital_id: int, created_at: datetime) -> str:
+    """The secret of an invitation's link, made from the row and the portal's key: the worker that writes the mail can
+    make it again, so it is in no task and in no table. `created_at` is what makes it new every time."""
+    content = f"{email}|{hospital_id}|{created_at.isoformat()}"
+    return salted_hmac("accounts.invitation", content, algorithm="sha256").hexdigest()

@@ -36,6 +36,7 @@ class User(AbstractUser):
     institution = models.CharField(_("institution"), max_length=250, blank=True)
     country = models.CharField(_("country"), max_length=2, choices=COUNTRIES, blank=True)
     purpose = models.TextField(_("purpose of use"), blank=True)
+    language = models.CharField(_("language of mails"), max_length=8, blank=True)
     is_curator = models.BooleanField(_("curator"), default=False, help_text=_("May look at and judge every image."))
     is_data_manager = models.BooleanField(
         _("data manager"), default=False, help_text=_("May approve people and requests and publish releases.")

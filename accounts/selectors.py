@@ -1,0 +1,74 @@
+"""Every read that is more than a filter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import AccessGrant, AccessRequest, Agreement, Invitation, Signature, User
+from accounts.tokens import secret_hash
+
+if TYPE_CHECKING:
+    from datasets.models import Dataset
+
+
+def has_confirmed_email(user: User, email: str | None = None) -> bool:
+    """Whether the person has shown to read `email` (default: the account's own address)."""
+    addresses = EmailAddress.objects.filter(user_id=user.pk, verified=True)
+    return bool(addresses.filter(email__iexact=email or user.email).exists())
+
+
+def address_is_taken(email: str) -> bool:
+    """Whether an account goes by this address, or has confirmed it as a further one."""
+    return (
+        User.objects.filter(email__iexact=email).exists()
+        or EmailAddress.objects.filter(email__iexact=email, verified=True).exists()
+    )
+
+
+def has_signed(user: User, agreement: Agreement) -> bool:
+    """Whether the person signed this very text: a signature under other words does not count."""
+    return Signature.objects.filter(user_id=user.pk, agreement_id=agreement.pk, text_sha256=agreement.sha256).exists()
+
+
+def current_grants(user: User, dataset: Dataset | None = None, at: datetime | None = None) -> QuerySet[AccessGrant]:
+    """The person's grants (for `dataset`) that hold at `at` (default: now): made, not expired, not revoked."""
+    at = at or timezone.now()
+    grants = AccessGrant.objects.filter(user_id=user.pk, created_at__lte=at, expires_at__gt=at).filter(
+        Q(revoked_at=None) | Q(revoked_at__gt=at)
+    )
+    return grants if dataset is None else grants.filter(dataset=dataset)
+
+
+def data_managers() -> QuerySet[User]:
+    return User.objects.filter(is_active=True, is_data_manager=True)
+
+
+def requests() -> QuerySet[AccessRequest]:
+    """All requests with what a list of them shows, the newest first."""
+    return AccessRequest.objects.select_related("user", "dataset", "decided_by", "grant").prefetch_related("groups")
+
+
+def grants() -> QuerySet[AccessGrant]:
+    return AccessGrant.objects.select_related("user", "dataset", "granted_by").prefetch_related("groups")
+
+
+def unsigned_agreements(user: User) -> QuerySet[Agreement]:
+    """Agreements of the datasets that the person asked for or has a grant for, and has not signed."""
+    wanted = Q(datasets__access_requests__user=user, datasets__access_requests__status="submitted") | Q(
+        datasets__access_grants__in=current_grants(user)
+    )
+    return Agreement.objects.filter(wanted).exclude(signatures__user=user).distinct()
+
+
+def is_open(invitation: Invitation) -> bool:
+    """Neither used nor expired."""
+    return invitation.accepted_at is None and invitation.expires_at > timezone.now()
+
+
+def invitation_by_secret(secret: str) -> Invitation | None:
+    return Invitation.objects.select_related("hospital").filter(token_hash=secret_hash(secret)).first()

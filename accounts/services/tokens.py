@@ -1,0 +1,54 @@
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts import policies
+from accounts.errors import AccountsError, NotAllowedError
+from accounts.models import ApiToken, User
+from accounts.tokens import API_PREFIX, new_secret, secret_hash
+from audit.services import record
+
+MAX_TOKEN_DAYS = 365
+
+
+def issue_token(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
+    """A new token and its secret, which nobody can see again.
+
+    Raises `NotAllowedError` for a scope that the person's roles do not reach, `AccountsError` for a missing name, no scope
+    or more than a year. What the token can do is limited by the roles of the moment of use, not of this one."""
+    name = name.strip()
+    if not name:
+        raise AccountsError(_("Name the token, e.g. after the computer that will use it."))
+    if not scopes:
+        raise AccountsError(_("Choose at least one thing that the token may do."))
+    if not set(scopes) <= set(policies.token_scopes(user)):
+        raise NotAllowedError(_("Your account can't give a token these permissions."))
+    if not 1 <= days <= MAX_TOKEN_DAYS:
+        raise AccountsError(_("A token lasts from one day to one year."))
+    secret = new_secret(API_PREFIX)
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            name=name,
+            token_hash=secret_hash(secret),
+            scopes=sorted(set(scopes)),
+            expires_at=timezone.now() + timedelta(days=days),
+        )
+        record("token.issued", actor=user, about=token, scopes=token.scopes, days=days)
+    return token, secret
+
+
+def revoke_token(*, user: User, token: ApiToken) -> None:
+    """The person ends an own token; ending it twice does nothing. Raises `NotAllowedError` for somebody else's."""
+    if token.user_id != user.pk:
+        raise NotAllowedError(_("You can revoke only your own tokens."))
+    with transaction.atomic():
+        locked = ApiToken.objects.select_for_update().get(pk=token.pk)
+        if locked.revoked_at is None:
+            locked.revoked_at = timezone.now()
+            locked.save(update_fields=["revoked_at"])
+            record("token.revoked", actor=user, about=locked)
+    token.refresh_from_db()

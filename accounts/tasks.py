@@ -1,0 +1,29 @@
+from typing import Any
+
+from celery import shared_task
+from django.apps import apps
+from django.db.models import Model
+
+from accounts import mail
+
+
+def _load(reference: list[str]) -> Model | None:
+    model, pk = reference
+    row: Model | None = apps.get_model(model)._base_manager.filter(pk=pk).first()
+    return row
+
+
+@shared_task(
+    autoretry_for=(OSError,),  # smtplib's errors and refused connections
+    retry_backoff=30,
+    retry_backoff_max=3600,
+    retry_jitter=True,
+    max_retries=10,
+)
+def send_mail(template: str, to: list[str], objects: dict[str, list[str]]) -> None:
+    """Writes and sends one mail; see `accounts.mail.send`. What is gone meanwhile needs no mail."""
+    recipient: Any = _load(to)
+    rows = {name: _load(reference) for name, reference in objects.items()}
+    if recipient is None or any(row is None for row in rows.values()):
+        return
+    mail.message(template, recipient, {name: row for name, row in rows.items() if row is not None}).send()
