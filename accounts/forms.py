@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import policies, services
 from accounts.countries import localized
-from accounts.models import Agreement, ApiToken, Hospital, Invitation, User
+from accounts.models import ApiToken, Hospital, Invitation, User
 
 
 def _countries() -> list[tuple[str, Any]]:
@@ -52,7 +52,7 @@ class SignatureForm(forms.Form):
     )
     agree = forms.BooleanField(label=_("I have read this agreement and I am bound by it."))
 
-    def __init__(self, *args: Any, user: User, agreement: Agreement, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["institution"].initial = user.institution
         self.fields["typed_name"].help_text = _("Type your name as in your account: %(name)s") % {"name": user.name}

@@ -23,8 +23,8 @@ MAX_GRANT_DAYS = 5 * 365
 def ask(*, user: User, dataset: Dataset, groups: Iterable[DiagnosisGroup], project: str, purpose: str) -> AccessRequest:
     """The person asks for `groups` of `dataset`; every data manager is told by e-mail.
 
-    Raises `NotAllowedError` before the e-mail address is confirmed and the agreement signed, `AlreadyDoneError` while an earlier
-    request for the dataset waits, `AccountsError` for missing words or groups of another dataset."""
+    Raises `NotAllowedError` before the e-mail address is confirmed and the agreement signed, `AlreadyDoneError` while
+    an earlier request for the dataset waits, `AccountsError` for missing words or groups of another dataset."""
     chosen = list(groups)
     if not policies.is_person(user):
         raise NotAllowedError(_("This account is closed."))
@@ -60,8 +60,8 @@ def ask(*, user: User, dataset: Dataset, groups: Iterable[DiagnosisGroup], proje
 
 
 def withdraw_request(*, request: AccessRequest, user: User) -> None:
-    """The person takes back a request that nobody has decided. Raises `NotAllowedError` for somebody else's, `AlreadyDoneError`
-    for a decided one."""
+    """The person takes back a request that nobody has decided. Raises `NotAllowedError` for somebody else's,
+    `AlreadyDoneError` for a decided one."""
     with transaction.atomic():
         locked = _lock_open(request)
         if locked.user_id != user.pk:
@@ -79,8 +79,8 @@ def decide(
     """A data manager grants the request for `days` (default `CXR_GRANT_DAYS`; the grant comes back) or refuses it with
     a reason (None comes back). The researcher is told by e-mail, with the reason.
 
-    Raises `NotAllowedError` for anybody else and for the own request, `AlreadyDoneError` where it is decided or withdrawn,
-    `AccountsError` for a refusal without a reason or a senseless number of days."""
+    Raises `NotAllowedError` for anybody else and for the own request, `AlreadyDoneError` where it is decided or
+    withdrawn, `AccountsError` for a refusal without a reason or a senseless number of days."""
     reason = reason.strip()
     days = settings.CXR_GRANT_DAYS if days is None else days
     if not policies.is_data_manager(manager):
@@ -125,7 +125,8 @@ def decide(
 def revoke(*, grant: AccessGrant, manager: User, reason: str) -> None:
     """A data manager ends a grant at once, with a reason that the researcher gets by e-mail.
 
-    Raises `NotAllowedError` for anybody else, `AlreadyDoneError` where it is revoked, `AccountsError` without a reason."""
+    Raises `NotAllowedError` for anybody else, `AlreadyDoneError` where it is revoked, `AccountsError` without a
+    reason."""
     reason = reason.strip()
     if not policies.is_data_manager(manager):
         raise NotAllowedError(_("Only a data manager can revoke a grant."))

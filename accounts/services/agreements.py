@@ -32,8 +32,8 @@ def publish_agreement(*, manager: User, code: str, version: str, title: str, tex
 def sign(*, user: User, agreement: Agreement, typed_name: str, institution: str) -> Signature:
     """The person signs `agreement` by typing the account's name; case and doubled spaces do not matter.
 
-    Signing twice gives the first signature back. Raises `NotAllowedError` for a closed account, `AccountsError` where the
-    name differs, the institution is missing, or the text is not the one that was published."""
+    Signing twice gives the first signature back. Raises `NotAllowedError` for a closed account, `AccountsError` where
+    the name differs, the institution is missing, or the text is not the one that was published."""
     if not policies.is_person(user):
         raise NotAllowedError(_("This account is closed."))
     if not selectors.has_confirmed_email(user):

@@ -36,8 +36,8 @@ def invite(*, manager: User, email: str, hospital: Hospital) -> tuple[Invitation
     """Invites whoever reads `email` to upload for `hospital`; the link goes there by mail; its secret comes back.
 
     An earlier open invitation of the same address to the same hospital stops working: the newest link counts.
-    Raises `NotAllowedError` for anybody but a data manager, `AlreadyDoneError` for a member of the hospital, `AccountsError`
-    for a senseless address."""
+    Raises `NotAllowedError` for anybody but a data manager, `AlreadyDoneError` for a member of the hospital,
+    `AccountsError` for a senseless address."""
     if not policies.is_data_manager(manager):
         raise NotAllowedError(_("Only a data manager can invite people."))
     email = email.strip().lower()
@@ -71,8 +71,8 @@ def accept_invitation(*, secret: str, user: User | None = None, name: str = "", 
     """Whoever holds the link joins the hospital: as `user` (logged in, with the invited address), or as a new person
     with `name` and `password` (validated by the caller) whose address counts as confirmed, since the link came there.
 
-    Raises `InvitationUnusableError` for an unknown, used or expired link, `LogInFirstError` where the address has an account,
-    `NotAllowedError` for an account with another address."""
+    Raises `InvitationUnusableError` for an unknown, used or expired link, `LogInFirstError` where the address has an
+    account, `NotAllowedError` for an account with another address."""
     with transaction.atomic():
         invitation = Invitation.objects.select_for_update().filter(token_hash=secret_hash(secret)).first()
         if invitation is None or not selectors.is_open(invitation):

@@ -17,8 +17,8 @@ MAX_TOKEN_DAYS = 365
 def issue_token(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
     """A new token and its secret, which nobody can see again.
 
-    Raises `NotAllowedError` for a scope that the person's roles do not reach, `AccountsError` for a missing name, no scope
-    or more than a year. What the token can do is limited by the roles of the moment of use, not of this one."""
+    Raises `NotAllowedError` for a scope that the person's roles do not reach, `AccountsError` for a missing name, no
+    scope or more than a year. What the token can do is limited by the roles of the moment of use, not of this one."""
     name = name.strip()
     if not name:
         raise AccountsError(_("Name the token, e.g. after the computer that will use it."))

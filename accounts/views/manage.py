@@ -1,0 +1,131 @@
+"""What data managers do about other people's access."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import policies, selectors, services
+from accounts.errors import AccountsError, AlreadyDoneError
+from accounts.forms import DecisionForm, HospitalForm, InviteForm, ReasonForm
+from accounts.models import AccessGrant, AccessRequest, Hospital, Invitation, User
+
+
+@policies.required(policies.is_data_manager)
+@require_safe
+def manage_requests(request: HttpRequest) -> HttpResponse:
+    """What waits, the longest waiting first; then what was decided, the newest first."""
+    waiting = Q(status=AccessRequest.Status.SUBMITTED)
+    decided = Paginator(selectors.requests().exclude(waiting).order_by("-decided_at"), 50)
+    return render(
+        request,
+        "accounts/manage_requests.html",
+        {
+            "waiting": selectors.requests().filter(waiting).order_by("created_at"),
+            "page_obj": decided.get_page(request.GET.get("page")),
+        },
+    )
+
+
+@policies.required(policies.is_data_manager)
+@require_http_methods(["GET", "HEAD", "POST"])
+def manage_request(request: HttpRequest, pk: int) -> HttpResponse:
+    manager = cast(User, request.user)
+    asked = get_object_or_404(selectors.requests(), pk=pk)
+    form = DecisionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        granted = form.cleaned_data["decision"] == "grant"
+        try:
+            services.decide(
+                request=asked,
+                manager=manager,
+                granted=granted,
+                reason=form.cleaned_data["reason"],
+                days=form.cleaned_data["days"],
+            )
+        except AlreadyDoneError as error:
+            messages.error(request, str(error))
+            return redirect("accounts:manage_request", pk=pk)
+        except AccountsError as error:
+            form.add_error(None, str(error))
+        else:
+            told = _("Access is granted.") if granted else _("The request is refused.")
+            messages.success(request, told + " " + _("The researcher is told by e-mail."))
+            return redirect("accounts:manage_requests")
+    return render(
+        request,
+        "accounts/manage_request.html",
+        {
+            "asked": asked,
+            "form": form,
+            "may_decide": policies.may_decide(manager, asked),
+            "signature": asked.user.signatures.filter(agreement=asked.dataset.agreement_id).first(),
+            "email_confirmed": selectors.has_confirmed_email(asked.user),
+            "others": selectors.requests().filter(user=asked.user).exclude(pk=pk),
+            "revoke_form": ReasonForm(),
+        },
+    )
+
+
+@policies.required(policies.is_data_manager)
+@require_POST
+def grant_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    grant = get_object_or_404(AccessGrant, pk=pk)
+    try:
+        services.revoke(grant=grant, manager=cast(User, request.user), reason=request.POST.get("reason", ""))
+    except AccountsError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The grant is revoked from now on. The researcher is told by e-mail."))
+    return redirect("accounts:manage_request", pk=grant.request_id)
+
+
+@policies.required(policies.is_data_manager)
+@require_http_methods(["GET", "HEAD", "POST"])
+def manage_people(request: HttpRequest) -> HttpResponse:
+    form = InviteForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            invitation, _secret = services.invite(manager=cast(User, request.user), **form.cleaned_data)
+        except AccountsError as error:
+            form.add_error(None, str(error))
+        else:
+            told = _("The invitation is on its way to %(email)s.") % {"email": invitation.email}
+            messages.success(request, told)
+            return redirect("accounts:manage_people")
+    query = request.GET.get("q", "").strip()
+    people = User.objects.prefetch_related("hospitals").order_by("name", "pk")
+    if query:
+        people = people.filter(Q(name__icontains=query) | Q(email__icontains=query) | Q(institution__icontains=query))
+    return render(
+        request,
+        "accounts/manage_people.html",
+        {
+            "form": form,
+            "query": query,
+            "page_obj": Paginator(people, 50).get_page(request.GET.get("page")),
+            "hospitals": Hospital.objects.annotate(people=Count("memberships")),
+            "invitations": Invitation.objects.select_related("hospital", "invited_by", "accepted_by")[:50],
+        },
+    )
+
+
+@policies.required(policies.is_data_manager)
+@require_http_methods(["GET", "HEAD", "POST"])
+def hospital_new(request: HttpRequest) -> HttpResponse:
+    last = Hospital.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    form = HospitalForm(request.POST or None, initial={"number": last + 1})
+    if request.method == "POST" and form.is_valid():
+        try:
+            hospital = services.create_hospital(manager=cast(User, request.user), **form.cleaned_data)
+        except AccountsError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("%(hospital)s is added.") % {"hospital": hospital.name})
+            return redirect("accounts:manage_people")
+    return render(request, "accounts/hospital_new.html", {"form": form})

@@ -1,0 +1,111 @@
+"""What a person does about the own access."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import policies, selectors, services
+from accounts.errors import AccountsError
+from accounts.forms import SignatureForm, TokenForm
+from accounts.models import AccessRequest, Agreement, ApiToken, User
+from accounts.steps import next_steps
+
+
+@policies.required(policies.is_person)
+@require_safe
+def profile(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
+    return render(
+        request,
+        "accounts/profile.html",
+        {
+            "steps": next_steps(user),
+            "grants": selectors.grants().filter(user=user),
+            "requests": selectors.requests().filter(user=user),
+            "signatures": user.signatures.select_related("agreement").order_by("-at"),
+            "memberships": user.memberships.select_related("hospital").order_by("hospital__number"),
+        },
+    )
+
+
+@policies.required(policies.is_person)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def tokens(request: HttpRequest) -> HttpResponse:
+    """Lists the tokens and makes new ones. The secret is in the answer to the POST and nowhere else."""
+    user = cast(User, request.user)
+    form = TokenForm(request.POST or None, user=user)
+    context: dict[str, object] = {}
+    if request.method == "POST" and form.is_valid():
+        try:
+            token, secret = services.issue_token(user=user, **form.cleaned_data)
+        except AccountsError as error:
+            form.add_error(None, str(error))
+        else:
+            context = {"new_token": token, "secret": secret}
+            form = TokenForm(user=user)
+    return render(request, "accounts/tokens.html", {"form": form, "tokens": user.api_tokens.all(), **context})
+
+
+@policies.required(policies.is_person)
+@require_POST
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    user = cast(User, request.user)
+    services.revoke_token(user=user, token=get_object_or_404(ApiToken, pk=pk, user=user))
+    messages.success(request, _("The token is revoked. Programs that use it are refused from now on."))
+    return redirect("accounts:tokens")
+
+
+@policies.required(policies.is_person)
+@require_POST
+def request_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    user = cast(User, request.user)
+    try:
+        services.withdraw_request(request=get_object_or_404(AccessRequest, pk=pk, user=user), user=user)
+    except AccountsError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The request is withdrawn. You can ask again at any time."))
+    return redirect("accounts:profile")
+
+
+def _next_page(request: HttpRequest) -> str:
+    """Where `next` leads, if it stays on this site."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if allowed else ""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def agreement(request: HttpRequest, pk: int) -> HttpResponse:
+    """Everybody may read what has to be signed; people who are logged in sign it here."""
+    text = get_object_or_404(Agreement, pk=pk)
+    if not policies.is_person(request.user):
+        if request.method == "POST":
+            return redirect_to_login(request.get_full_path())
+        return render(request, "accounts/agreement.html", {"agreement": text})
+    user = cast(User, request.user)
+    form = SignatureForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.sign(
+                user=user,
+                agreement=text,
+                typed_name=form.cleaned_data["typed_name"],
+                institution=form.cleaned_data["institution"],
+            )
+        except AccountsError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("You have signed the agreement."))
+            return redirect(_next_page(request) or "accounts:profile")
+    signature = user.signatures.filter(agreement=text).first()
+    context = {"agreement": text, "form": form, "signature": signature, "next": _next_page(request)}
+    return render(request, "accounts/agreement.html", context)
