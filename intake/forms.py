@@ -1,0 +1,117 @@
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from datasets.models import Dataset, DiagnosisGroup
+from datasets.models.collection import Sex, Smoking
+from intake import policies
+from intake.models import UploadBatch
+from intake.tables import OLDEST
+from intake.uploadhandler import FILES_FIELD, TABLE_FIELD
+
+
+class BatchForm(forms.ModelForm[UploadBatch]):
+    class Meta:
+        model = UploadBatch
+        fields = ["title", "hospital", "dataset"]
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["hospital"] = forms.ModelChoiceField(policies.hospitals_of(user), label=_("Hospital"))
+        # A batch needs a diagnosis to give, so a dataset without groups cannot take any.
+        datasets = Dataset.objects.filter(groups__isnull=False).distinct()
+        self.fields["dataset"] = forms.ModelChoiceField(datasets, label=_("Dataset"))
+        for name in ("hospital", "dataset"):
+            choices = list(self.fields[name].queryset[:2])
+            if len(choices) == 1:
+                self.initial.setdefault(name, choices[0])
+
+
+class DescriptionForm(forms.Form):
+    """The diagnosis and what is known of the patient."""
+
+    group = forms.ModelChoiceField(DiagnosisGroup.objects.none(), label=_("Diagnosis"))
+    patient_key = forms.CharField(
+        label=_("Patient key"),
+        max_length=128,
+        required=False,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text=_("Your own number of the patient. It is not stored; a keyed code of it finds the same patient again."),
+    )
+    sex = forms.ChoiceField(label=_("Sex"), choices=[("", _("unknown")), *Sex.choices], required=False)
+    age = forms.IntegerField(
+        label=_("Age"), min_value=0, max_value=130, required=False, help_text=_("In years. Over 89 is kept as 90.")
+    )
+    smoke = forms.ChoiceField(label=_("Smoking"), choices=[("", _("unknown")), *Smoking.choices], required=False)
+    smoke_packyears = forms.DecimalField(
+        label=_("Pack-years"), min_value=0, max_value=300, max_digits=5, decimal_places=1, required=False
+    )
+
+    def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["group"].queryset = dataset.groups.all()  # type: ignore[attr-defined]
+
+    def clean_age(self) -> int | None:
+        age: int | None = self.cleaned_data["age"]
+        return None if age is None else min(age, OLDEST)
+
+    @property
+    def demographics(self) -> dict[str, Any]:
+        return {field: self.cleaned_data[field] for field in ("sex", "age", "smoke", "smoke_packyears")}
+
+
+class _ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class _ManyFilesField(forms.FileField):
+    widget = _ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        # Nothing is judged by name or size here: an empty file is set aside by inspection, with its reason.
+        if not data:
+            raise ValidationError(self.error_messages["required"], code="required")
+        return list(data)
+
+
+class UploadForm(DescriptionForm):
+    """Many files with one description, or with a table that describes each."""
+
+    field_order = [FILES_FIELD, "group", TABLE_FIELD, "patient_key", "sex", "age", "smoke", "smoke_packyears"]
+
+    files = _ManyFilesField(
+        label=_("Radiographs"), help_text=_("DICOM, JPEG, PNG or TIFF. What identifies the patient is removed.")
+    )
+    table = forms.FileField(
+        label=_("Table"),
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput({"accept": ".csv,text/csv"}),
+        help_text=_("A CSV file that describes each radiograph. What it says goes before what you choose here."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["group"].required = False
+        self.fields["group"].help_text = _("For all files of this upload, unless the table says otherwise.")
+        self.fields["files"].help_text = _(
+            "DICOM, JPEG, PNG or TIFF, up to {count} files at once and {size} MB each."
+        ).format(count=settings.CXR_MAX_FILES_PER_REQUEST, size=settings.CXR_MAX_FILE_BYTES // 1024**2)
+
+    def clean_table(self) -> bytes | None:
+        upload = self.cleaned_data["table"]
+        if upload is None:
+            return None
+        if upload.refusal:
+            raise ValidationError(upload.refusal)
+        content: bytes = upload.read()
+        return content
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("group") is None and cleaned.get("table") is None and "group" not in self.errors:
+            self.add_error("group", _("Choose a diagnosis for these files, or add a table that names it."))
+        return cleaned

@@ -1,0 +1,89 @@
+"""What people do with a file on its way: correct what is known of it, take it back, send it through once more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from datasets.models import DiagnosisGroup
+from intake.models import FINAL_STAGES, WORK_STAGES, Stage, StageRun, UploadedFile
+from intake.services.errors import IntakeError
+from intake.services.patients import set_patient
+from intake.services.pipeline import close_running, move
+from intake.services.receiving import DEMOGRAPHICS
+from intake.services.upkeep import clean_up_on_commit
+
+AFTER_DEIDENTIFICATION = (Stage.SEGMENT, Stage.ASSESS, Stage.CURATE)
+NEEDS_ORIGINAL = (Stage.INSPECT, Stage.DEIDENTIFY)
+
+
+def withdraw(file: UploadedFile, user: Any) -> UploadedFile:
+    """The hospital takes a file back before its verdict; its bytes are destroyed. Raises IntakeError after it."""
+    with transaction.atomic():
+        row = UploadedFile.objects.select_for_update().get(pk=file.pk)
+        if row.stage in FINAL_STAGES:
+            raise IntakeError(_("This file has its verdict already. Ask the data manager to withdraw it."))
+        stage = row.stage
+        close_running(row, StageRun.Status.FAILED, "withdrawn")
+        move(row, Stage.WITHDRAWN)
+        clean_up_on_commit(row.pk)
+        record("file.withdrawn", actor=user, about=row, stage=stage)
+    return row
+
+
+def retry(file: UploadedFile, user: Any) -> UploadedFile:
+    """Sends a file that was set aside back to the stage at which it failed, with all its attempts.
+
+    Raises IntakeError when it is no longer set aside, or when its original is needed and was destroyed."""
+    with transaction.atomic():
+        row = UploadedFile.objects.select_for_update().get(pk=file.pk)
+        if row.stage != Stage.SET_ASIDE:
+            raise IntakeError(_("This file is no longer set aside; somebody dealt with it."))
+        last = row.runs.order_by("-started_at", "-pk").first()
+        stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
+        if row.purged_at is not None and stage in NEEDS_ORIGINAL:
+            raise IntakeError(_("The original was destroyed after the retention time. Ask the hospital to send it again."))
+        row.reason_code = row.reason = ""
+        move(row, stage)
+        record("file.retried", actor=user, about=row, stage=stage)
+    return row
+
+
+def update_file(
+    file: UploadedFile, *, user: Any, group: DiagnosisGroup, demographics: Mapping[str, Any], patient_key: str = ""
+) -> UploadedFile:
+    """Changes the diagnosis and the patient's data of a file that has no verdict yet; an empty key changes no patient.
+
+    Another patient means another pseudonym in the image, so that the file is de-identified once more. Raises
+    IntakeError when there is a verdict, or when the original that this takes was destroyed."""
+    with transaction.atomic():
+        row = UploadedFile.objects.select_for_update().select_related("hospital", "batch").get(pk=file.pk)
+        if row.stage in FINAL_STAGES:
+            raise IntakeError(_("This file has its verdict already; it can no longer be changed here."))
+        if group.dataset_id != row.batch.dataset_id:
+            raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
+        before = _described(row)
+        row.group = group
+        for field in DEMOGRAPHICS:
+            if field in demographics:
+                setattr(row, field, demographics[field])
+        set_patient(row, row.hospital.number, patient_key)
+        changed = [name for name, value in _described(row).items() if value != before[name]]
+        if not changed:
+            return row
+        if "patient_key" in changed and row.stage in AFTER_DEIDENTIFICATION:
+            if row.purged_at is not None:
+                raise IntakeError(_("The original was destroyed, so the file cannot be given to another patient."))
+            close_running(row, StageRun.Status.FAILED, "patient_changed")
+            move(row, Stage.DEIDENTIFY)
+        else:
+            row.save()
+        record("file.edited", actor=user, about=row, fields=changed)
+    return row
+
+
+def _described(row: UploadedFile) -> dict[str, Any]:
+    fields = {field: getattr(row, field) for field in DEMOGRAPHICS}
+    return {"group": row.group_id, "patient_key": row.patient_key_hash, **fields}

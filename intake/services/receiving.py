@@ -1,0 +1,100 @@
+"""Taking files over from a hospital: bytes first, then the row, then the word to the workers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import Hospital
+from audit.services import record
+from datasets.models import Dataset, DiagnosisGroup
+from intake import names
+from intake.models import Stage, UploadBatch, UploadedFile
+from intake.quarantine import Sealed
+from intake.services.errors import Duplicate, IntakeError
+from intake.services.patients import set_patient
+from intake.services.publishing import publish_on_commit
+
+DEMOGRAPHICS = ("sex", "age", "smoke", "smoke_packyears")
+
+
+def open_batch(*, user: Any, hospital: Hospital, dataset: Dataset, title: str) -> UploadBatch:
+    """Opens an empty batch; files are added to it with `receive_file`."""
+    with transaction.atomic():
+        batch = UploadBatch.objects.create(user=user, hospital=hospital, dataset=dataset, title=title)
+        record("batch.opened", actor=user, about=batch, hospital=hospital.number, dataset=dataset.slug)
+    return batch
+
+
+def receive_file(
+    *,
+    batch: UploadBatch,
+    user: Any,
+    name: str,
+    sealed: Sealed,
+    group: DiagnosisGroup,
+    demographics: Mapping[str, Any] | None = None,
+    patient_key: str = "",
+    set: str = "",
+) -> UploadedFile:
+    """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
+
+    `demographics` may hold sex ("F", "M"), age (years), smoke ("yes", "no", "former") and smoke_packyears; what is
+    not known is left out or None. `patient_key` is the hospital's own; only its keyed hash is stored. Raises
+    Duplicate when the hospital sent these bytes before (the blob is then gone) and IntakeError for a diagnosis that
+    is not of the batch's dataset.
+    """
+    if group.dataset_id != batch.dataset_id:
+        sealed.discard()
+        raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
+    earlier = _same_bytes(batch.hospital_id, sealed.sha256)
+    if earlier is not None:
+        sealed.discard()
+        raise Duplicate(_duplicate_words(earlier))
+    known = {field: value for field, value in (demographics or {}).items() if value not in (None, "")}
+    file = UploadedFile(
+        id=sealed.id,
+        batch=batch,
+        hospital_id=batch.hospital_id,
+        group=group,
+        sealed_name=names.seal(name),
+        size=sealed.size,
+        sha256=sealed.sha256,
+        set=set,
+        **{field: known[field] for field in DEMOGRAPHICS if field in known},
+    )
+    set_patient(file, batch.hospital.number, patient_key)
+    # From here on the blob stays: were the answer to the commit lost, the row could be there. Without a row the
+    # sweep removes it a day later.
+    sealed.kept = True
+    try:
+        with transaction.atomic():
+            file.save(force_insert=True)
+            publish_on_commit(file.pk)
+            record("file.received", actor=user, about=file, batch=batch.pk, hospital=batch.hospital.number, size=file.size)
+    except IntegrityError:
+        # Somebody sent the same bytes in the same moment.
+        earlier = _same_bytes(batch.hospital_id, sealed.sha256)
+        if earlier is None:
+            raise
+        sealed.kept = False
+        sealed.discard()
+        raise Duplicate(_duplicate_words(earlier)) from None
+    return file
+
+
+def _same_bytes(hospital_id: int, sha256: str) -> UploadedFile | None:
+    return (
+        UploadedFile.objects.filter(hospital_id=hospital_id, sha256=sha256)
+        .exclude(stage__in=[Stage.REJECTED, Stage.WITHDRAWN])
+        .first()
+    )
+
+
+def _duplicate_words(earlier: UploadedFile) -> str:
+    return _("Your hospital sent the same file on {date} already (batch {batch}); it was not stored again.").format(
+        date=date_format(timezone.localtime(earlier.received_at), "SHORT_DATETIME_FORMAT"), batch=earlier.batch_id
+    )

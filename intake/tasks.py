@@ -1,0 +1,22 @@
+"""Celery tasks: each only calls a service, and takes nothing but ids."""
+
+from celery import Task, shared_task
+from django.conf import settings
+
+from intake import services
+
+
+# The limit ends a decoder that hangs before another task may take the stage over.
+@shared_task(bind=True, name="intake.tasks.run_stage", time_limit=max(settings.CXR_STAGE_LEASE_SECONDS - 5, 5))
+def run_stage(self: Task, file_id: str) -> None:
+    services.run_stage(file_id, self.request.id)
+
+
+@shared_task(name="intake.tasks.sweep")
+def sweep() -> None:
+    services.sweep()
+
+
+@shared_task(name="intake.tasks.purge")
+def purge() -> None:
+    services.purge()

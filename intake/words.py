@@ -1,0 +1,97 @@
+"""What codes mean to a person. Codes are stored, words are said in the reader's language."""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from intake.models import Stage, UploadedFile
+
+# How components/status.html paints a stage.
+STAGE_KINDS = {
+    Stage.INSPECT: "busy",
+    Stage.DEIDENTIFY: "busy",
+    Stage.SEGMENT: "busy",
+    Stage.ASSESS: "busy",
+    Stage.CURATE: "info",
+    Stage.SET_ASIDE: "warning",
+    Stage.ACCEPTED: "success",
+    Stage.REJECTED: "danger",
+    Stage.WITHDRAWN: "neutral",
+}
+
+# Why a file was set aside, where the reason does not come from `imaging` with its own words.
+SET_ASIDE: dict[str, Promise] = {
+    "worker_lost": _("The program that worked on this file was stopped several times. A curator will look into it."),
+    "internal_error": _("The portal failed on this file several times. A curator will look into it."),
+    "damaged": _("The stored bytes are not those that arrived. Send the file again."),
+    "original_purged": _("The original was destroyed at the end of its retention time before the file was through."),
+}
+
+# Why a curator rejects.
+REJECTIONS: dict[str, Promise] = {
+    "text_in_picture": _("Something in the picture identifies the patient."),
+    "not_a_chest": _("It is not a chest radiograph."),
+    "not_frontal": _("It is not a frontal view (PA or AP)."),
+    "lungs_cut": _("The lungs are not wholly in the picture."),
+    "unreadable": _("The picture is too poor to be read."),
+    "wrong_diagnosis": _("The diagnosis does not fit the picture."),
+    "photographed": _("It is a photograph of a screen or film."),
+    "duplicate": _("The same radiograph is there already."),
+    "cannot_be_processed": _("The file cannot be processed."),
+    "other": _("Another reason, given below."),
+}
+
+QUALITY_REASONS: dict[str, Promise] = {
+    "no_lungs": _("No lungs were found."),
+    "one_lung": _("Only one lung was found."),
+    "resolution": _("The lungs are under 300 px high or wide."),
+    "low_resolution": _("The lungs are under 300 px high or wide."),
+    "cut": _("The lungs reach the edge of the picture."),
+    "low_score": _("The shape of the lungs is unusual."),
+}
+
+ERRORS: dict[str, Promise] = {
+    "withdrawn": _("stopped: the file was withdrawn"),
+    "patient_changed": _("stopped: the patient key was changed"),
+    "worker_lost": _("the worker was lost"),
+    "internal_error": _("the program failed"),
+    "original_purged": _("stopped: the original was destroyed"),
+    "damaged": _("the stored bytes are damaged"),
+}
+
+
+def reason(file: UploadedFile) -> str:
+    """Why a file was set aside or rejected; empty if it was not."""
+    if file.stage == Stage.REJECTED:
+        canned = REJECTIONS.get(file.reason_code)
+        parts = [str(canned)] if canned is not None and file.reason_code != "other" else []
+        # What stood there before is from `imaging`; what a curator typed is shown as it was typed.
+        return " ".join([*parts, file.reason]).strip()
+    if file.reason_code in SET_ASIDE:
+        return str(SET_ASIDE[file.reason_code])
+    return gettext(file.reason) if file.reason else ""
+
+
+def quality_reasons(assessment: dict[str, Any]) -> list[str]:
+    return [str(QUALITY_REASONS.get(code, code.replace("_", " "))) for code in assessment.get("reasons", [])]
+
+
+def run_reason(code: str, text: str) -> str:
+    """What ended a run: our words for our codes, else the words of `imaging`."""
+    if code in ERRORS:
+        return str(ERRORS[code])
+    return gettext(text) if text else ""
+
+
+def contradictions(file: UploadedFile) -> list[str]:
+    """Where the file's header says something else than the hospital."""
+    found = []
+    sex, age = file.facts.get("sex"), file.facts.get("age")
+    if sex and file.sex and sex != file.sex:
+        found.append(str(_("The file's header gives another sex than you did.")))
+    # The birthday lies between, or the age was rounded.
+    if age is not None and file.age is not None and abs(age - file.age) > 1:
+        found.append(str(_("The file's header gives another age than you did.")))
+    return found
