@@ -15,7 +15,9 @@ class Dataset(models.Model):
     """A collection under one title, licence and agreement, e.g. POLCOVID."""
 
     slug = models.SlugField(_("short name in addresses"), max_length=60, unique=True)
-    origin = models.CharField(_("origin"), max_length=60, help_text=_("The column 'origin' of the metadata, e.g. POLCOVID."))
+    origin = models.CharField(
+        _("origin"), max_length=60, help_text=_("The column 'origin' of the metadata, e.g. POLCOVID.")
+    )
     title = models.CharField(_("title"), max_length=200)
     summary = models.CharField(_("summary"), max_length=300)
     description = models.TextField(_("description"))
@@ -98,7 +100,11 @@ class Demographics(models.Model):
 
     sex = models.CharField(_("sex"), max_length=1, choices=Sex, blank=True)
     age = models.PositiveSmallIntegerField(
-        _("age"), null=True, blank=True, validators=[MaxValueValidator(90)], help_text=_("In years; 90 stands for over 89.")
+        _("age"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(90)],
+        help_text=_("In years; 90 stands for over 89."),
     )
     smoke = models.CharField(_("smoking"), max_length=6, choices=Smoking, blank=True)
     smoke_packyears = models.DecimalField(

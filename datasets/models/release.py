@@ -23,6 +23,9 @@ class Release(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="releases")
     version = models.CharField(_("version"), max_length=20)
     changes = models.TextField(_("what changed"))
+    about = models.JSONField(
+        default=dict, help_text=_("What README and LICENSE of the archives say: the dataset's words on the day.")
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.BUILDING)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -1,0 +1,139 @@
+"""Building the bytes of an archive from a frozen release. The same release gives the same bytes.
+
+Everything is stored, nothing deflated: images are compressed already, and zlib's output differs between versions.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from django.core.files.storage import storages
+from django.utils.translation import gettext_lazy as _
+
+from datasets.errors import LibraryFault
+from datasets.metadata import IMAGE_COLUMNS, csv_lines, write_xlsx
+from datasets.models import Archive, ReleaseItem
+
+CHUNK = 256 * 1024  # bytes
+ROWS = 2000  # rows held in memory
+_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can hold
+ZIP_COLUMNS = (*IMAGE_COLUMNS, "path", "sha256")
+
+
+def write_archive(archive: Archive, file: IO[bytes], *, alive: Callable[[], None], tmpdir: str) -> None:
+    """Writes the archive into `file`, which can seek, in bounded memory.
+
+    `alive` is called after every piece of work, some hundred kilobytes or a row; it may raise to stop the work. Raises
+    LibraryFault if a file of the library is missing or does not hash to what the release froze.
+    """
+    if archive.content != Archive.Content.METADATA:
+        _write_zip(archive, file, alive)
+    elif archive.filename.endswith(".csv"):
+        for line in csv_lines(_rows(archive, alive)):
+            file.write(line)
+    else:
+        write_xlsx(file, _rows(archive, alive), tmpdir=tmpdir)
+
+
+def _items(archive: Archive) -> Iterator[ReleaseItem]:
+    # In the order in which the release froze them, which is the same in every database.
+    items = ReleaseItem.objects.filter(release_id=archive.release_id).order_by("pk")
+    if archive.group_id is not None:
+        items = items.filter(group_id=archive.group_id)
+    return items.iterator(chunk_size=ROWS)
+
+
+def _rows(archive: Archive, alive: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    for item in _items(archive):
+        alive()
+        yield item.metadata
+
+
+def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
+        with _entry(target, "README.txt") as entry:
+            entry.write(readme(archive).encode())
+        with _entry(target, "LICENSE.txt") as entry:
+            entry.write(licence(archive).encode())
+        with _entry(target, "metadata.csv") as entry:
+            for line in csv_lines(_file_rows(archive, alive), ZIP_COLUMNS):
+                entry.write(line)
+        for item in _items(archive):
+            for stored in item.files.get(archive.content, ()):
+                with _entry(target, _path(archive, stored)) as entry:
+                    _copy(stored, entry, alive)
+
+
+def _path(archive: Archive, stored: dict[str, str]) -> str:
+    return f"{archive.content}/{stored['name']}"
+
+
+def _entry(target: zipfile.ZipFile, name: str) -> IO[bytes]:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type = zipfile.ZIP_STORED
+    info.create_system = 3  # Unix, wherever it is built
+    info.external_attr = 0o100644 << 16
+    return target.open(info, "w", force_zip64=False)
+
+
+def _file_rows(archive: Archive, alive: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    """One row per file of the ZIP: its image's metadata, where it lies in the ZIP and its SHA-256."""
+    for item in _items(archive):
+        alive()
+        for stored in item.files.get(archive.content, ()):
+            yield {**item.metadata, "path": _path(archive, stored), "sha256": stored["sha256"]}
+
+
+def _copy(stored: dict[str, str], entry: IO[bytes], alive: Callable[[], None]) -> None:
+    digest = hashlib.sha256()
+    try:
+        source = storages["library"].open(stored["path"])
+    except FileNotFoundError as error:
+        raise LibraryFault(_("%(name)s is missing from the library.") % {"name": stored["name"]}) from error
+    with source:
+        for data in source.chunks(CHUNK):
+            digest.update(data)
+            entry.write(data)
+            alive()
+    if digest.hexdigest() != stored["sha256"]:
+        raise LibraryFault(
+            _("%(name)s is not the file that was accepted: its SHA-256 differs.") % {"name": stored["name"]}
+        )
+
+
+_CONTENTS = {
+    "radiographs": "the radiographs as they were accepted, de-identified",
+    "lung_regions": "the lungs cut out at 512 x 512 px (Anonymous_….png) and their masks (Anonymous_…_mask.png)",
+    "lung_masks": "the lung masks at the size of the radiographs, as 1-bit PNG (white is lung)",
+}
+
+
+def readme(archive: Archive) -> str:
+    """The README of a ZIP, from what the release froze."""
+    release, about = archive.release, archive.release.about
+    lines = [
+        f"{about.get('title', '')}, version {release.version} ({release.created_at:%Y-%m-%d})",
+        f"Diagnosis group: {about.get('groups', {}).get(str(archive.group.class_id), '') if archive.group else 'all'}",
+        "",
+        f"{archive.content}/   {_CONTENTS[archive.content]}",
+        "metadata.csv   one row per file: the image's metadata, the file's path in this archive and its SHA-256",
+        "LICENSE.txt   the terms under which you have these files",
+        "",
+        "How to cite:",
+        about.get("citation", ""),
+        "",
+        "What changed in this version:",
+        release.changes,
+        "",
+        about.get("description", ""),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def licence(archive: Archive) -> str:
+    """The licence of a ZIP and the agreement under which it was handed out, from what the release froze."""
+    about = archive.release.about
+    lines = [about.get("licence", ""), about.get("licence_url", ""), "", about.get("agreement", ""), ""]
+    return "\n".join([*lines, about.get("agreement_text", ""), ""])

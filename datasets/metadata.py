@@ -1,0 +1,121 @@
+"""The metadata of images: the row that a release freezes, and the tables that carry it."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import IO, Any
+
+import xlsxwriter
+
+from datasets.models import Radiograph
+
+IMAGE_COLUMNS = (
+    "origin",
+    "filename",
+    "patient_id",
+    "hospital",
+    "hospital_eng",
+    "hospital_id",
+    "sex",
+    "age",
+    "smoke",
+    "smoke_packyears",
+    "class",
+    "class_id",
+    "quality",
+    "subtype",
+    "set",
+)
+MAX_SHEET_ROWS = 1_048_576  # of an XLSX, the heading included
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SHEET_DATE = datetime(1980, 1, 1)  # a fixed one, so that the same rows give the same bytes
+
+Row = Mapping[str, Any]
+
+
+def image_row(radiograph: Radiograph) -> dict[str, Any]:
+    """The frozen row of a radiograph, by IMAGE_COLUMNS: text, int or float; None where it is unknown.
+
+    Expects dataset, group and patient__hospital to be loaded.
+    """
+    hospital = radiograph.patient.hospital
+    packyears = radiograph.smoke_packyears
+    return {
+        "origin": radiograph.dataset.origin,
+        "filename": radiograph.filename,
+        "patient_id": radiograph.patient.number,
+        "hospital": hospital.name,
+        "hospital_eng": hospital.name_eng,
+        "hospital_id": hospital.number,
+        "sex": radiograph.sex or None,
+        "age": radiograph.age,
+        "smoke": radiograph.smoke or None,
+        "smoke_packyears": None if packyears is None else float(packyears),
+        "class": radiograph.group.label,
+        "class_id": radiograph.group.class_id,
+        "quality": radiograph.quality,
+        "subtype": radiograph.subtype or None,
+        "set": radiograph.set or None,
+    }
+
+
+def csv_lines(rows: Iterable[Row], columns: tuple[str, ...] = IMAGE_COLUMNS) -> Iterator[bytes]:
+    """The table as CSV (RFC 4180, UTF-8, \\n), one piece of bytes per row, the heading first; unknown is empty.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front: it stays text.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+
+    def line(values: Iterable[Any]) -> bytes:
+        writer.writerow(values)
+        data = buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+        return data
+
+    yield line(columns)
+    for row in rows:
+        yield line(_harmless(row.get(column)) for column in columns)
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def write_xlsx(file: IO[bytes], rows: Iterable[Row], columns: tuple[str, ...] = IMAGE_COLUMNS, *, tmpdir: str) -> int:
+    """Writes the table as XLSX into `file`, row by row in constant memory, and returns the number of rows.
+
+    Text stays text, whatever it begins with; unknown is an empty cell. Past MAX_SHEET_ROWS another sheet begins.
+    `tmpdir` takes the sheets while they grow.
+    """
+    book = xlsxwriter.Workbook(
+        file,
+        {"constant_memory": True, "tmpdir": tmpdir, "strings_to_formulas": False, "strings_to_urls": False},
+    )
+    book.set_properties({"created": _SHEET_DATE})
+    bold = book.add_format({"bold": True})
+
+    def new_sheet(number: int) -> Any:
+        sheet = book.add_worksheet("images" if number == 1 else f"images_{number}")
+        sheet.freeze_panes(1, 0)
+        for column, name in enumerate(columns):
+            sheet.write_string(0, column, name, bold)
+        return sheet
+
+    sheet, sheets, line, written = new_sheet(1), 1, 1, 0
+    for row in rows:
+        if line == MAX_SHEET_ROWS:
+            sheets += 1
+            sheet, line = new_sheet(sheets), 1
+        for column, name in enumerate(columns):
+            value = row.get(name)
+            if isinstance(value, str):
+                sheet.write_string(line, column, value)
+            elif value is not None:
+                sheet.write_number(line, column, value)
+        line += 1
+        written += 1
+    book.close()
+    return written

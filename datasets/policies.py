@@ -1,0 +1,205 @@
+"""Who may download what. Denied by default: a role gives no right to data, only a grant does.
+
+`may_download` and `downloadable` say the same, once with reasons for one archive and once as a queryset.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import AccessGrant, AccessRequest, Signature
+from accounts.policies import Person, is_data_manager, is_person
+from datasets.models import Archive, Dataset, Release
+
+
+class Code(StrEnum):
+    """Why somebody may not download, in the order of the steps that lead there."""
+
+    NOT_READY = "not_ready"
+    LOG_IN = "log_in"
+    CONFIRM_EMAIL = "confirm_email"
+    SIGN_AGREEMENT = "sign_agreement"
+    ASK_FOR_ACCESS = "ask_for_access"
+    REQUEST_PENDING = "request_pending"
+    GRANT_EXPIRED = "grant_expired"
+    GRANT_REVOKED = "grant_revoked"
+    OTHER_GROUP = "other_group"
+
+
+_WORDS: dict[Code, tuple[Promise, Promise]] = {
+    Code.NOT_READY: (_("This file is not published yet."), _("Back to the dataset")),
+    Code.LOG_IN: (_("You are not logged in."), _("Log in or register")),
+    Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
+    Code.SIGN_AGREEMENT: (_("You have not signed the data use agreement."), _("Read and sign the agreement")),
+    Code.ASK_FOR_ACCESS: (_("You have not asked for access to these images."), _("Ask for access")),
+    Code.REQUEST_PENDING: (_("Your request is waiting for a data manager's decision."), _("See your request")),
+    Code.GRANT_EXPIRED: (_("Your access has expired."), _("Ask for access again")),
+    Code.GRANT_REVOKED: (_("Your access was revoked by a data manager."), _("See the reason")),
+    Code.OTHER_GROUP: (_("Your access covers other diagnosis groups, not this one."), _("Ask for more groups")),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that is missing: a code for programs, words for people, and the page of the next step."""
+
+    code: Code
+    dataset: Dataset = field(repr=False)
+
+    @property
+    def words(self) -> Promise:
+        return _WORDS[self.code][0]
+
+    @property
+    def action(self) -> Promise:
+        """What the link to `url` is called."""
+        return _WORDS[self.code][1]
+
+    @property
+    def url(self) -> str:
+        page = reverse("datasets:detail", args=[self.dataset.slug])
+        match self.code:
+            case Code.NOT_READY:
+                return page
+            case Code.LOG_IN:
+                return f"{reverse('account_login')}?{urlencode({'next': page})}"
+            case Code.CONFIRM_EMAIL:
+                return reverse("account_email")
+            case Code.SIGN_AGREEMENT:
+                return f"{reverse('accounts:agreement', args=[self.dataset.agreement_id])}?{urlencode({'next': page})}"
+            case Code.REQUEST_PENDING | Code.GRANT_REVOKED:
+                return reverse("accounts:profile")
+            case _:
+                return reverse("datasets:request", args=[self.dataset.slug])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Yes, with the grant that allows it; or no, with everything that is missing, the next step first."""
+
+    reasons: tuple[Reason, ...] = ()
+    grant: AccessGrant | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return self.grant is not None and not self.reasons
+
+    @property
+    def next_step(self) -> Reason | None:
+        return self.reasons[0] if self.reasons else None
+
+
+class Standing:
+    """Where a person stands with a dataset: loaded once in a few queries, then asked about any number of archives."""
+
+    def __init__(self, user: Person, dataset: Dataset, at: datetime | None = None) -> None:
+        self.dataset = dataset
+        self.at = at or timezone.now()
+        self.is_person = is_person(user)
+        self.email_confirmed = self.signed = False
+        self.open_request: AccessRequest | None = None
+        self.grants: list[AccessGrant] = []
+        if self.is_person:
+            self.email_confirmed = EmailAddress.objects.filter(user=user, verified=True).exists()
+            self.signed = Signature.objects.filter(user=user, agreement_id=dataset.agreement_id).exists()
+            self.open_request = AccessRequest.objects.filter(
+                user=user, dataset=dataset, status=AccessRequest.Status.SUBMITTED
+            ).first()
+            grants = AccessGrant.objects.filter(user=user, dataset=dataset)
+            self.grants = list(grants.prefetch_related("groups").order_by("-created_at", "-pk"))
+
+    @property
+    def current(self) -> list[AccessGrant]:
+        """The grants that hold now, the newest first."""
+        return [grant for grant in self.grants if grant.revoked_at is None and grant.expires_at > self.at]
+
+    def steps(self) -> tuple[Code, ...]:
+        """What stands before every download of the dataset, whatever the group."""
+        if not self.is_person:
+            return (Code.LOG_IN,)
+        steps = []
+        if not self.email_confirmed:
+            steps.append(Code.CONFIRM_EMAIL)
+        if not self.signed:
+            steps.append(Code.SIGN_AGREEMENT)
+        return tuple(steps)
+
+    def groups(self) -> set[int]:
+        """Ids of the groups that the current grants cover together."""
+        return {group.pk for grant in self.current for group in grant.groups.all()}
+
+    def decide(self, needed: Iterable[int], *, published: bool = True) -> Decision:
+        """The decision on an archive that holds images of the groups `needed` (ids)."""
+        needed = set(needed)
+        codes = [] if published and needed else [Code.NOT_READY]
+        codes += self.steps()
+        if self.is_person and (missing := needed - self.groups()):
+            codes.append(self._why(missing))
+        if codes:
+            return Decision(tuple(Reason(code, self.dataset) for code in codes))
+        covering = (grant for grant in self.current if needed & {group.pk for group in grant.groups.all()})
+        return Decision(grant=next(covering))
+
+    def _why(self, missing: set[int]) -> Code:
+        """Why the groups `missing` (ids) are not covered."""
+        if self.open_request is not None:
+            return Code.REQUEST_PENDING
+        # The newest grant that covers one of them is over, or they would not be missing.
+        for grant in self.grants:
+            if missing & {group.pk for group in grant.groups.all()}:
+                return Code.GRANT_EXPIRED if grant.revoked_at is None else Code.GRANT_REVOKED
+        return Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS
+
+
+def needed_groups(release: Release) -> set[int]:
+    """Ids of the groups that a release has archives of: an archive of all groups needs every one of them."""
+    return set(Archive.objects.filter(release=release, group__isnull=False).values_list("group_id", flat=True))
+
+
+def may_download(user: Person, archive: Archive) -> Decision:
+    """Whether `user` may have the bytes of `archive` now, and if not, why and what to do. A few queries."""
+    needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
+    return Standing(user, archive.release.dataset).decide(needed, published=is_published(archive))
+
+
+def is_published(archive: Archive) -> bool:
+    release = archive.release
+    return (
+        archive.status == Archive.Status.READY
+        and release.status == Release.Status.PUBLISHED
+        and release.dataset.is_public
+    )
+
+
+def downloadable(user: Person) -> QuerySet[Archive]:
+    """The archives that `user` may download now: the queryset twin of `may_download`."""
+    if not is_person(user):
+        return Archive.objects.none()
+    grants = AccessGrant.objects.filter(user=user, revoked_at=None, expires_at__gt=timezone.now())
+    covers = grants.filter(dataset=OuterRef("release__dataset"), groups=OuterRef("group"))
+    of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
+    uncovered = of_release.exclude(
+        Exists(grants.filter(dataset=OuterRef("release__dataset"), groups=OuterRef("group")))
+    )
+    return Archive.objects.filter(
+        Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered),
+        Exists(EmailAddress.objects.filter(user=user, verified=True)),
+        Exists(Signature.objects.filter(user=user, agreement=OuterRef("release__dataset__agreement"))),
+        status=Archive.Status.READY,
+        release__status=Release.Status.PUBLISHED,
+        release__dataset__is_public=True,
+    )
+
+
+def visible(user: Person) -> QuerySet[Dataset]:
+    """The datasets whose pages `user` may see: the public ones; a data manager sees every one."""
+    return Dataset.objects.all() if is_data_manager(user) else Dataset.objects.filter(is_public=True)

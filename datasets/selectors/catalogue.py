@@ -1,0 +1,105 @@
+"""Datasets, their releases and how much is in them. A published release never changes, so its counts are cached."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db.models import Count, Prefetch, QuerySet
+
+from accounts.policies import Person
+from datasets import versions
+from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem
+from datasets.policies import visible
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How much is in a release."""
+
+    images: int
+    patients: int
+    hospitals: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """A dataset of the catalogue with its latest published release; None: nothing is published yet."""
+
+    dataset: Dataset
+    release: Release | None
+    figures: Figures | None
+
+
+def published() -> QuerySet[Release]:
+    return Release.objects.filter(status=Release.Status.PUBLISHED).order_by("-created_at", "-pk")
+
+
+def latest_release(dataset: Dataset) -> Release | None:
+    """The latest published release."""
+    return published().filter(dataset=dataset).first()
+
+
+def release_in_progress(dataset: Dataset) -> Release | None:
+    """A release whose archives are still to be built. One with a file that failed holds nothing up."""
+    building = Release.objects.filter(dataset=dataset, status=Release.Status.BUILDING)
+    return building.exclude(archives__status=Archive.Status.FAILED).first()
+
+
+def greatest_version(dataset: Dataset) -> str | None:
+    """The greatest version of any release, public or not; None if there is none."""
+    given = Release.objects.filter(dataset=dataset).values_list("version", flat=True)
+    return max(given, key=lambda version: versions.parse(version) or (0, 0), default=None)
+
+
+def catalogue(user: Person) -> list[Card]:
+    """The datasets that `user` may see, in four queries whatever they hold."""
+    datasets = visible(user).prefetch_related(
+        "groups", Prefetch("releases", queryset=published(), to_attr="published_releases")
+    )
+    latest = {dataset.pk: next(iter(dataset.published_releases), None) for dataset in datasets}
+    counts = figures(release for release in latest.values() if release is not None)
+    return [
+        Card(dataset, release, counts[release.pk] if release else None)
+        for dataset in datasets
+        for release in [latest[dataset.pk]]
+    ]
+
+
+def figures(releases: Iterable[Release]) -> dict[int, Figures]:
+    """The figures of published releases by their id, in at most one query."""
+    keys = {release.pk: cache_key("figures", release) for release in releases}
+    known = cache.get_many(keys.values())
+    missing = [pk for pk, key in keys.items() if key not in known]
+    if missing:
+        counted = (
+            ReleaseItem.objects.filter(release__in=missing)
+            .order_by()
+            .values("release")
+            .annotate(
+                images=Count("pk"),
+                patients=Count("radiograph__patient", distinct=True),
+                hospitals=Count("radiograph__patient__hospital", distinct=True),
+            )
+        )
+        found = {keys[pk]: Figures(0, 0, 0) for pk in missing}
+        for row in counted:
+            found[keys[row["release"]]] = Figures(row["images"], row["patients"], row["hospitals"])
+        cache.set_many(found, DAY)
+        known |= found
+    return {pk: known[key] for pk, key in keys.items()}
+
+
+def group_counts(dataset: Dataset, release: Release | None) -> list[tuple[DiagnosisGroup, int]]:
+    """The groups of a dataset, each with the number of its images in `release`."""
+    counts: dict[int, int] = {}
+    if release is not None:
+        rows = release.items.order_by().values_list("group").annotate(Count("pk"))
+        counts = dict(rows.values_list("group", "pk__count"))
+    return [(group, counts.get(group.pk, 0)) for group in dataset.groups.all()]
+
+
+def cache_key(what: str, release: Release) -> str:
+    """A key of the cache for what never changes about a release; the time tells it from one of another database."""
+    return f"datasets:{what}:{release.pk}:{release.created_at.timestamp()}"

@@ -1,0 +1,37 @@
+from dataclasses import dataclass
+
+from accounts.policies import Person
+from datasets.models import Archive, Release
+from datasets.policies import Decision, Standing, is_published
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file of a release, and whether the person who looks may have it."""
+
+    archive: Archive
+    decision: Decision
+
+
+def file_rows(user: Person, release: Release, standing: Standing | None = None) -> list[FileRow]:
+    """The files of a release for `user`: by group, then by content, what covers every group at the end."""
+    standing = standing or Standing(user, release.dataset)
+    archives = list(release.archives.select_related("group"))
+    for archive in archives:
+        archive.release = release
+    everything = {archive.group_id for archive in archives if archive.group_id is not None}
+    order = list(Archive.Content)
+
+    def place(archive: Archive) -> tuple[bool, int, int, int]:
+        class_id = archive.group.class_id if archive.group else 0
+        return archive.group is None, class_id, order.index(Archive.Content(archive.content)), archive.part
+
+    return [
+        FileRow(
+            archive,
+            standing.decide(
+                everything if archive.group_id is None else {archive.group_id}, published=is_published(archive)
+            ),
+        )
+        for archive in sorted(archives, key=place)
+    ]

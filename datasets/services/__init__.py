@@ -1,0 +1,26 @@
+"""Every write of this app, one function per thing that a person or a worker does."""
+
+from datasets.errors import DatasetError, LibraryFault, PublishRefused
+from datasets.services.building import build_archive, retry_archive, sweep_archives
+from datasets.services.catalogue import create_dataset, update_dataset
+from datasets.services.downloading import Delivery, refuse_download, start_download
+from datasets.services.library import Facts, NewFile, add_radiograph
+from datasets.services.publishing import publish_release
+
+__all__ = [
+    "DatasetError",
+    "Delivery",
+    "Facts",
+    "LibraryFault",
+    "NewFile",
+    "PublishRefused",
+    "add_radiograph",
+    "build_archive",
+    "create_dataset",
+    "publish_release",
+    "refuse_download",
+    "retry_archive",
+    "start_download",
+    "sweep_archives",
+    "update_dataset",
+]

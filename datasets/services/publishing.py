@@ -1,0 +1,141 @@
+"""Freezing a release. Its archives are built by Celery (`building`); it is public once they all are."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from audit.services import record
+from datasets import selectors, versions
+from datasets.errors import PublishRefused
+from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem
+from datasets.snapshot import CHUNK, Comparison, snapshot
+
+ZIPPED = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.Content.LUNG_MASKS)
+
+
+@transaction.atomic
+def publish_release(*, manager: User, dataset: Dataset, version: str, changes: str) -> Release:
+    """Freezes every accepted radiograph under `version` (N.N, greater than all before) and orders the archives.
+
+    Raises PublishRefused: another release is being built, nothing is new, or the version or change log won't do.
+    """
+    dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    _check(dataset, version, changes)
+    release = Release.objects.create(
+        dataset=dataset, version=version, changes=changes.strip(), created_by=manager, about=_about(dataset)
+    )
+    comparison = Comparison(selectors.latest_release(dataset))
+    items = _items(release, dataset, comparison)
+    while batch := list(islice(items, CHUNK)):
+        ReleaseItem.objects.bulk_create(batch)
+    comparison.finish()
+    if not comparison.by_group:
+        raise PublishRefused(_("There is nothing to publish: no image of this dataset is accepted yet."))
+    if comparison.difference.is_empty:
+        raise PublishRefused(_("There is nothing new: the images and their metadata are those of the last release."))
+    archives = Archive.objects.bulk_create(_archives(release, comparison))
+    for archive in archives:
+        enqueue(archive)
+    difference = comparison.difference
+    record(
+        "release.created",
+        actor=manager,
+        about=release,
+        dataset=dataset.pk,
+        version=version,
+        images=sum(comparison.by_group.values()),
+        added=difference.added,
+        changed=difference.changed,
+        removed=difference.removed,
+    )
+    return release
+
+
+def enqueue(archive: Archive) -> None:
+    """Publishes the archive's task when the transaction commits. A task that gets lost is found by the sweep."""
+    from datasets.tasks import build_archive  # tasks import the services
+
+    transaction.on_commit(partial(build_archive.delay, str(archive.pk)))
+
+
+def _check(dataset: Dataset, version: str, changes: str) -> None:
+    if selectors.release_in_progress(dataset):
+        raise PublishRefused(_("Another release of this dataset is being built. Wait until it is published."))
+    numbers = versions.parse(version)
+    if numbers is None:
+        raise PublishRefused(_("A version is two numbers with a point between, e.g. 1.1."))
+    last = selectors.greatest_version(dataset)
+    if last is not None and numbers <= (versions.parse(last) or (0, 0)):
+        raise PublishRefused(_("The version must be greater than %(last)s.") % {"last": last})
+    if not changes.strip():
+        raise PublishRefused(_("Say what changed: researchers read it before they download."))
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    """What README and LICENSE of the archives say, frozen: the dataset may change later, they may not."""
+    return {
+        "slug": dataset.slug,
+        "origin": dataset.origin,
+        "title": dataset.title,
+        "description": dataset.description,
+        "licence": dataset.licence,
+        "licence_url": dataset.licence_url,
+        "citation": dataset.citation,
+        "agreement": f"{dataset.agreement.title}, version {dataset.agreement.version}",
+        "agreement_text": dataset.agreement.text,
+        "groups": {str(group.class_id): group.label for group in dataset.groups.all()},
+    }
+
+
+def _items(release: Release, dataset: Dataset, comparison: Comparison) -> Iterator[ReleaseItem]:
+    for frozen in snapshot(dataset):
+        comparison.add(frozen)
+        yield ReleaseItem(
+            release=release,
+            radiograph=frozen.radiograph,
+            group=frozen.radiograph.group,
+            filename=frozen.radiograph.filename,
+            metadata=frozen.metadata,
+            files=frozen.files,
+        )
+
+
+def _archives(release: Release, comparison: Comparison) -> Iterator[Archive]:
+    """The archives of a release: per group what it has any of, and the metadata tables."""
+    # So that the sweep leaves them alone while their tasks wait for a worker.
+    not_before = timezone.now() + timedelta(seconds=settings.CXR_STAGE_LEASE_SECONDS)
+    stem = f"{release.dataset.slug}-{release.version}"
+
+    def archive(name: str, content: Archive.Content, items: int, group: DiagnosisGroup | None) -> Archive:
+        return Archive(
+            release=release,
+            group=group,
+            content=content,
+            filename=f"{stem}-{name}",
+            items=items,
+            claimed_until=not_before,
+        )
+
+    for group in release.dataset.groups.all():
+        label = _file_label(group)
+        for content in ZIPPED:
+            if items := comparison.by_content[group.pk, content.value]:
+                yield archive(f"{label}-{content.value}.zip", content, items, group)
+        if items := comparison.by_group[group.pk]:
+            yield archive(f"{label}.csv", Archive.Content.METADATA, items, group)
+    yield archive("images.xlsx", Archive.Content.METADATA, sum(comparison.by_group.values()), None)
+
+
+def _file_label(group: DiagnosisGroup) -> str:
+    """The label as a part of a file name. The class id keeps two labels apart that come out the same."""
+    safe = re.sub(r"[^A-Za-z0-9-]+", "_", group.label)
+    return safe if safe == group.label else f"{group.class_id}_{safe}"

@@ -1,0 +1,122 @@
+"""What a dataset would release now, image by image, and how that differs from a release."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Prefetch
+
+from datasets.metadata import image_row
+from datasets.models import Archive, Dataset, LungMask, Radiograph, Release
+
+Files = dict[str, list[dict[str, str]]]
+CHUNK = 2000  # rows held in memory
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A radiograph as a release takes it: its metadata row and, by content, its files (name, path, sha256)."""
+
+    radiograph: Radiograph
+    metadata: dict[str, Any]
+    files: Files
+
+    @property
+    def digest(self) -> bytes:
+        return digest(self.metadata, self.files)
+
+
+def digest(metadata: dict[str, Any], files: Files) -> bytes:
+    """SHA-256 of what researchers see of an image: where a file lies in the library makes no difference."""
+    seen = [metadata, {content: [[file["name"], file["sha256"]] for file in files[content]] for content in files}]
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).digest()
+
+
+def snapshot(dataset: Dataset) -> Iterator[Frozen]:
+    """Every accepted radiograph in the order of the archives: hospital, patient, class, acceptance."""
+    radiographs = (
+        Radiograph.objects.filter(dataset=dataset, status=Radiograph.Status.ACCEPTED)
+        .select_related("dataset", "group", "patient__hospital", "region")
+        .prefetch_related(Prefetch("masks", LungMask.objects.order_by("pk")))
+        # Numbers only: databases sort text in different ways, and archives must not depend on that.
+        .order_by("patient__hospital__number", "patient__number", "group__class_id", "pk")
+    )
+    for radiograph in radiographs.iterator(chunk_size=CHUNK):
+        yield Frozen(radiograph, image_row(radiograph), _files(radiograph))
+
+
+def _files(radiograph: Radiograph) -> Files:
+    content = Archive.Content
+    stem = radiograph.filename.rpartition(".")[0]
+
+    def entry(name: str, file: Any, sha256: str) -> dict[str, str]:
+        return {"name": name, "path": file.name, "sha256": sha256}
+
+    files = {content.RADIOGRAPHS.value: [entry(radiograph.filename, radiograph.file, radiograph.sha256)]}
+    if region := getattr(radiograph, "region", None):
+        files[content.LUNG_REGIONS.value] = [
+            entry(f"{stem}.png", region.image, region.image_sha256),
+            entry(f"{stem}_mask.png", region.mask, region.mask_sha256),
+        ]
+    # A mask that a person drew counts more than the model's; of several the newest counts.
+    masks = sorted(radiograph.masks.all(), key=lambda mask: (mask.kind == LungMask.Kind.MANUAL, mask.pk))
+    if masks:
+        files[content.LUNG_MASKS.value] = [entry(f"{stem}.png", masks[-1].file, masks[-1].sha256)]
+    return files
+
+
+@dataclass
+class Difference:
+    """Counts of images against the release before; `kept` ones are the same in every byte and word."""
+
+    added: int = 0
+    changed: int = 0
+    kept: int = 0
+    removed: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.changed or self.removed)
+
+    @property
+    def only_additions(self) -> bool:
+        return not (self.changed or self.removed)
+
+
+@dataclass
+class Comparison:
+    """Counts images as they pass by, against `last`; call `finish` after the last one."""
+
+    last: Release | None
+    difference: Difference = field(default_factory=Difference)
+    by_group: Counter[int] = field(default_factory=Counter)
+    by_content: Counter[tuple[int, str]] = field(default_factory=Counter)
+    patients: set[int] = field(default_factory=set)
+    hospitals: set[int] = field(default_factory=set)
+    _before: dict[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.last is not None:
+            items = self.last.items.values_list("filename", "metadata", "files")
+            for filename, metadata, files in items.iterator(chunk_size=CHUNK):
+                self._before[filename] = digest(metadata, files)
+
+    def add(self, frozen: Frozen) -> None:
+        group = frozen.radiograph.group_id
+        self.by_group[group] += 1
+        self.by_content.update((group, content) for content in frozen.files)
+        self.patients.add(frozen.radiograph.patient_id)
+        self.hospitals.add(frozen.radiograph.patient.hospital_id)
+        before = self._before.pop(frozen.radiograph.filename, None)
+        if before is None:
+            self.difference.added += 1
+        elif before == frozen.digest:
+            self.difference.kept += 1
+        else:
+            self.difference.changed += 1
+
+    def finish(self) -> None:
+        self.difference.removed = len(self._before)
