@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People and access")
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401  # importing it connects them
+        from accounts import receivers, schema  # noqa: F401  # importing them connects them

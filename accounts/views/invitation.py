@@ -1,3 +1,5 @@
+from typing import cast
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import policies, selectors, services
 from accounts.errors import AccountsError, LogInFirstError
 from accounts.forms import InvitationForm
+from accounts.models import Invitation, User
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -24,9 +27,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     if not selectors.is_open(invited):
         return render(request, "accounts/invitation_over.html", status=410)
-    context = {"invitation": invited}
     if policies.is_person(request.user):
-        return _attach(request, token, context)
+        return _attach(request, token, invited)
     if selectors.address_is_taken(invited.email):
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     form = InvitationForm(request.POST or None, invitation=invited)
@@ -42,18 +44,18 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         else:
             messages.success(request, _("Your account is ready. Sign in with the invited address."))
             return redirect("account_login")
-    return render(request, "accounts/invitation.html", {**context, "form": form})
+    return render(request, "accounts/invitation.html", {"invitation": invited, "form": form})
 
 
-def _attach(request: HttpRequest, token: str, context: dict[str, object]) -> HttpResponse:
-    invited = context["invitation"]
-    fits = selectors.has_confirmed_email(request.user, invited.email)  # type: ignore[arg-type,attr-defined]
+def _attach(request: HttpRequest, token: str, invited: Invitation) -> HttpResponse:
+    user = cast(User, request.user)
     if request.method == "POST":
         try:
-            services.accept_invitation(secret=token, user=request.user)  # type: ignore[arg-type]
+            services.accept_invitation(secret=token, user=user)
         except AccountsError as error:
             messages.error(request, str(error))
             return redirect(request.path)
         messages.success(request, _("You belong to the hospital now and can upload for it."))
         return redirect("accounts:profile")
-    return render(request, "accounts/invitation_attach.html", {**context, "fits": fits})
+    fits = selectors.has_confirmed_email(user, invited.email)
+    return render(request, "accounts/invitation_attach.html", {"invitation": invited, "fits": fits})
