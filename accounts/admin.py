@@ -1,6 +1,6 @@
 """The back office: people's roles are given here; what is evidence can be read and not changed."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts import policies, services
 from accounts.models import (
     AccessGrant,
     AccessRequest,
@@ -29,7 +30,7 @@ from audit.services import record
 admin.site.unregister(Group)
 
 
-class RecordedAdmin(ModelAdmin):
+class RecordedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Every change made here is in the audit trail, with the names of the fields and never their values."""
 
     def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
@@ -48,7 +49,7 @@ class RecordedAdmin(ModelAdmin):
         return actions
 
 
-class EvidenceAdmin(ModelAdmin):
+class EvidenceAdmin(ModelAdmin):  # type: ignore[misc]
     """Looking only: these rows come from `accounts.services` and stay as they are."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -62,7 +63,7 @@ class EvidenceAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class PersonAdmin(RecordedAdmin, UserAdmin):
+class PersonAdmin(RecordedAdmin, UserAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -100,7 +101,16 @@ class HospitalMembershipAdmin(RecordedAdmin):
 
 @admin.register(Agreement)
 class AgreementAdmin(EvidenceAdmin):
+    """A new version is laid down here; an old one stays as it is."""
+
     list_display = ["title", "code", "version", "created_at"]
+    fields = ["code", "version", "title", "text"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return policies.is_data_manager(request.user)
+
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        obj.pk = services.publish_agreement(manager=cast(User, request.user), **form.cleaned_data).pk
 
 
 @admin.register(Signature)

@@ -70,7 +70,7 @@ class AccessRequests(ListAPIView[AccessRequest]):
         requests = selectors.requests().order_by("-created_at", "-pk")
         if Allow(policies.is_data_manager, scope="manage")().has_permission(self.request, self):
             return requests
-        return requests.filter(user_id=self.request.user.pk)
+        return requests.filter(user=cast(User, self.request.user))
 
     @extend_schema(request=AskSerializer, responses={201: AccessRequestSerializer})
     def post(self, request: Request) -> Response:
