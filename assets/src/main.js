@@ -5,5 +5,6 @@ import "htmx.org";
 import "./js/copy.js";
 import "./js/dropzone.js";
 import "./js/menu.js";
+import "./js/session.js";
 import "./js/shortcuts.js";
 import "./js/viewer.js";
