@@ -26,8 +26,7 @@ _COLOUR_MODES = {"RGB": 8, "RGBA": 8, "P": 8}
 def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
     """The first picture of the file, pixels decoded, orientation applied, and whether it had to be turned.
 
-    The mode is L, I;16 or RGB: palettes are resolved, alpha is dropped (what it hid is shown), and colour pictures
-    that are truly grey in every pixel become L. Raises Refused.
+    The mode is L, I;16 or RGB: palettes are resolved and alpha is dropped (what it hid is shown). Raises Refused.
     """
     with guarded():
         image: Image.Image = Image.open(path, formats=[kind.name])
@@ -91,20 +90,21 @@ def _png_depth(path: Path) -> int:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Mode L, I;16 or RGB; RGB only where the channels differ a little, never more. Raises Refused (colour, blank)."""
+    """Mode L, I;16 or RGB; RGB only where the channels differ a little, if at all. Raises Refused (colour, blank)."""
     if image.mode == "LA":
         image = image.getchannel(0)
-    elif image.mode in ("RGBA", "P"):
-        image = image.convert("RGB") if image.mode == "P" else Image.merge("RGB", image.split()[:3])
+    elif image.mode == "RGBA":
+        image = Image.merge("RGB", image.split()[:3])
+    elif image.mode == "P":
+        image = image.convert("RGB")
+        red, green, blue = (band.tobytes() for band in image.split())
+        if red == green == blue:
+            image = image.getchannel(0)
     elif image.mode in ("I;16B", "I;16L"):
         image = Image.fromarray(np.asarray(image).astype(np.uint16))
     if image.mode == "RGB":
-        red, green, blue = image.split()
-        if red.tobytes() == green.tobytes() == blue.tobytes():
-            image = red
-        else:
-            _refuse_colour(image)
-    low, high = image.getextrema() if image.mode != "RGB" else image.convert("L").getextrema()
+        _refuse_colour(image)
+    low, high = (image if image.mode != "RGB" else image.getchannel(1)).getextrema()
     if low == high:
         raise Refused("blank")
     return image

@@ -36,8 +36,10 @@ def draw(
     top = (1 << bits) - 1
     film = film + sheet.random.standard_normal(film.shape, dtype=np.float32) * np.float32(0.009)
     film = np.clip(np.maximum(film, _print(sheet)), 0, 1)
-    levels = np.rint(film * np.float32(top))
-    return levels.astype(np.uint8) if bits == 8 else levels.astype(np.uint16)
+    levels: Field = np.rint(film * np.float32(top))
+    if bits == 8:
+        return np.asarray(levels, dtype=np.uint8)
+    return np.asarray(levels, dtype=np.uint16)
 
 
 class _Chest:
@@ -153,7 +155,7 @@ class _Chest:
                 (-self.wide * 1.07, 0.9),
                 (-self.wide * 1.06, 0.4),
                 (-0.5, 0.10),
-            ],  # fmt: skip
+            ],
             soft=8,
         )
         bones = 0.085 * sheet.strokes(behind, soft=1.2) * inside + 0.055 * sheet.strokes(front, soft=2.5) * inside * (
@@ -186,7 +188,8 @@ class _Chest:
                 edge = min(outer, self.wide * 1.03)
                 arch: Points = [
                     (side * 0.10, high + 0.012), (side * edge * 0.45, high - 0.008),
-                    (side * edge * 0.80, high + slope * 0.45), (side * edge * 0.98, high + slope * 1.35), (side * edge * 1.0, high + slope * 1.9),
+                    (side * edge * 0.80, high + slope * 0.45), (side * edge * 0.98, high + slope * 1.35),
+                    (side * edge, high + slope * 1.9),
                 ]  # fmt: skip
                 behind += [(arch, thick, 235), (arch, thick - 7, 150)]
                 if 0 < index < 8:

@@ -1,0 +1,70 @@
+"""What the key does: pseudonyms, UIDs and the shift of dates. Without the key none of them can be computed or undone.
+
+Everything is HMAC-SHA256 (RFC 2104), with the purpose in the message so that no result can serve for another.
+"""
+
+import hmac
+import unicodedata
+from datetime import timedelta
+
+_MAX_SHIFT_DAYS = 5 * 365
+_TAG_BITS = 32
+
+
+def pseudonym(key: bytes, *parts: str) -> str:
+    """64 hex digits that stand for ``parts`` (hospital's patient number, issuer, ...).
+
+    Parts are compared as people do: NFKC, case folded, runs of white space as one space. Each is written with its
+    length, so that ("ab", "c") and ("a", "bc") differ. Raises ValueError for a key under 16 bytes.
+    """
+    normal = (" ".join(unicodedata.normalize("NFKC", part).casefold().split()).encode() for part in parts)
+    message = b"".join(len(part).to_bytes(4) + part for part in normal)
+    return _hmac(key, b"pseudonym" + message).hex()
+
+
+def key_id(key: bytes) -> str:
+    """8 hex digits that tell keys apart and say nothing else about them."""
+    return _hmac(key, b"key id").hex()[:8]
+
+
+class Keyed:
+    """One hospital's UIDs and one patient's dates under ``key``."""
+
+    def __init__(self, key: bytes, hospital: int, patient: str) -> None:
+        self._uid_key = _hmac(key, b"uid" + hospital.to_bytes(8))
+        number = int.from_bytes(_hmac(key, b"shift" + hospital.to_bytes(8) + patient.encode())[:8])
+        # At least a day back, never into the future; seconds too, so that the time of day is not a trace.
+        self.shift = -timedelta(days=1 + number % _MAX_SHIFT_DAYS, seconds=number // _MAX_SHIFT_DAYS % 86_400)
+
+    def uid(self, source: str | bytes) -> str:
+        """The new UID: 2.25 and an integer of 128 bits (PS3.5 B.2), the same for the same source and key.
+
+        96 bits come from the source, 32 prove that this key made it, so that a file that has been through already
+        keeps its UIDs.
+        """
+        if isinstance(source, str):
+            if self.made(source):
+                return source
+            source = source.encode()
+        body = _hmac(self._uid_key, b"body" + source)[:12]
+        return f"2.25.{int.from_bytes(body + self._tag(body))}"
+
+    def made(self, uid: str) -> bool:
+        """Whether ``uid`` came from here."""
+        number = uid.removeprefix("2.25.")
+        if number == uid or not (number.isascii() and number.isdecimal() and len(number) <= 39):
+            return False
+        value = int(number)
+        if value >> 128 or str(value) != number:
+            return False
+        data = value.to_bytes(16)
+        return hmac.compare_digest(self._tag(data[:12]), data[12:])
+
+    def _tag(self, body: bytes) -> bytes:
+        return _hmac(self._uid_key, b"tag" + body)[: _TAG_BITS // 8]
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    if len(key) < 16:
+        raise ValueError("a key has at least 16 bytes")
+    return hmac.digest(key, message, "sha256")
