@@ -4,7 +4,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Event(models.Model):
-    """One thing that somebody did. Rows are only ever added, and each carries the hash of the one before. No foreign keys: an event outlives the people and things that it is about."""
+    """One thing that somebody did. Rows are only ever added, and each carries the hash of the one before. No foreign
+    keys: an event outlives the people and things that it is about."""
 
     number = models.PositiveBigIntegerField(_("number"), unique=True)
     at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
@@ -12,7 +13,9 @@ class Event(models.Model):
     action = models.CharField(_("action"), max_length=64, db_index=True)
     object_type = models.CharField(_("object"), max_length=64, blank=True)
     object_id = models.CharField(_("object id"), max_length=64, blank=True)
-    data = models.JSONField(_("details"), default=dict, help_text=_("Ids, counts and codes; never anything identifying."))
+    data = models.JSONField(
+        _("details"), default=dict, help_text=_("Ids, counts and codes; never anything identifying.")
+    )
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64, unique=True)
 

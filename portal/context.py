@@ -14,7 +14,9 @@ def _items(request: HttpRequest, links: list[tuple[str, str]]) -> list[dict[str,
     # The longest address that the page lies under is the active one.
     urls = [reverse(name) for name, _label in links]
     here = max((url for url in urls if request.path.startswith(url)), key=len, default=None)
-    return [{"url": url, "label": label, "active": url == here} for url, (_name, label) in zip(urls, links, strict=True)]
+    return [
+        {"url": url, "label": label, "active": url == here} for url, (_name, label) in zip(urls, links, strict=True)
+    ]
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

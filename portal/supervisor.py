@@ -66,6 +66,8 @@ def keep_running(programs: list[Program], say: Callable[[str], None]) -> NoRetur
         for program in programs:
             if program.has_ended() and time.monotonic() - program.started > 1:
                 assert program.process is not None
-                say(f"{program.name} ended with status {program.process.returncode}; starting it again ({program.log}).")
+                say(
+                    f"{program.name} ended with status {program.process.returncode}; starting it again ({program.log})."
+                )
                 program.start()
         time.sleep(0.2)

@@ -10,7 +10,9 @@ api = [
     path("", include("accounts.api_urls")),
     path("", include("intake.api_urls")),
     path("", include("curation.api_urls")),
-    path("schema.json", SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
+    path(
+        "schema.json", SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"
+    ),
 ]
 
 urlpatterns = [

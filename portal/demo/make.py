@@ -3,13 +3,17 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts import services as access
 from accounts.models import AccessRequest, Agreement, Hospital, Signature, User
 from curation import services as curation
 from datasets import services as releases
-from datasets.models import Dataset, Release
+from datasets.models import Dataset, DiagnosisGroup, Release
 from intake import services as intake
 from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
 from intake.quarantine import seal
@@ -102,23 +106,21 @@ def _upload(people: dict[str, User], dataset: Dataset, say: Say) -> None:
         _upload_broken(batches[1], people[senders[1]], groups[2], Path(folder))
 
 
-def _upload_broken(batch: UploadBatch, user: User, group: object, folder: Path) -> None:
+def _upload_broken(batch: UploadBatch, user: User, group: DiagnosisGroup, folder: Path) -> None:
     """A radiograph that was cut off on its way, so that the pages show what is set aside."""
     whole = next(iter(images.real_files())).path.read_bytes()
     broken = folder / "interrupted transfer.dcm"
     broken.write_bytes(whole[: len(whole) // 3])
     with broken.open("rb") as source:
         sealed = seal(source)
-    try:
-        intake.receive_file(batch=batch, user=user, name=broken.name, sealed=sealed, group=group)  # type: ignore[arg-type]
-    except intake.Duplicate:
-        pass
+    with suppress(intake.Duplicate):
+        intake.receive_file(batch=batch, user=user, name=broken.name, sealed=sealed, group=group)
 
 
-def _wait(what: str, pending: Callable[[], object], everything: object, say: Say) -> None:
+def _wait(what: str, pending: Callable[[], QuerySet[Any]], everything: QuerySet[Any], say: Say) -> None:
     """Until nothing is pending; says how far it is whenever that changed, every few seconds."""
-    total, said, deadline = everything.count(), None, time.monotonic() + PATIENCE_SECONDS  # type: ignore[attr-defined]
-    while left := pending().count():  # type: ignore[attr-defined]
+    total, said, deadline = everything.count(), None, time.monotonic() + PATIENCE_SECONDS
+    while left := pending().count():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: {left} of {total} are still waiting. Do the workers run?")
         if left != said:
@@ -146,9 +148,7 @@ def _grant(people: dict[str, User], dataset: Dataset) -> None:
     researcher, new = people["researcher@demo.example"], people["new@demo.example"]
     for user in (researcher, new):
         if not Signature.objects.filter(user=user, agreement=dataset.agreement).exists():
-            access.sign(
-                user=user, agreement=dataset.agreement, typed_name=user.name, institution=user.institution
-            )
+            access.sign(user=user, agreement=dataset.agreement, typed_name=user.name, institution=user.institution)
         if not AccessRequest.objects.filter(user=user, dataset=dataset).exists():
             request = access.ask(
                 user=user,

@@ -48,7 +48,9 @@ def password() -> str:
 def ensure_people() -> dict[str, User]:
     """The demo people by e-mail address, made where they are missing."""
     hospitals = {
-        number: Hospital.objects.get_or_create(number=number, defaults={"name": name, "name_eng": english, "city": city})[0]
+        number: Hospital.objects.get_or_create(
+            number=number, defaults={"name": name, "name_eng": english, "city": city}
+        )[0]
         for number, name, english, city in HOSPITALS
     }
     people = {}

@@ -17,7 +17,8 @@ This is the agreement of a demo. A real one would be written with your instituti
 
 1. You use the radiographs for the research that you described in your request, and for nothing else.
 
-2. You do not try to find out who the patients are. If you notice something that could identify a patient, you tell the data managers at once and use the image no further.
+2. You do not try to find out who the patients are. If you notice something that could identify a patient, you tell
+the data managers at once and use the image no further.
 
 3. You pass the radiographs on to nobody. Colleagues of your project register and sign for themselves.
 

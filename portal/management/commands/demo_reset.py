@@ -19,6 +19,8 @@ class Command(BaseCommand):
             if (settings.CXR_VAR / "portal.sqlite3").exists():
                 raise CommandError(f"{settings.CXR_VAR} holds no demo but somebody's data. Use --force if you mean it.")
         if settings.CXR_VALKEY_SOCKET.exists():
-            raise CommandError("The portal seems to be running (or was killed): stop it, or delete " + str(settings.CXR_VALKEY_SOCKET))
+            raise CommandError(
+                "The portal seems to be running (or was killed): stop it, or delete " + str(settings.CXR_VALKEY_SOCKET)
+            )
         shutil.rmtree(settings.CXR_VAR, ignore_errors=True)
         self.stdout.write("The demo is gone; the next start makes a new one.")

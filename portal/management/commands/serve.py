@@ -106,7 +106,9 @@ class Command(BaseCommand):
         one_thread = {"OMP_NUM_THREADS": "1", "CXR_ORIGIN": os.environ.get("CXR_ORIGIN", f"http://{host}:{port}")}
         celery = [python, "-m", "celery", "-A", "portal"]
         return [
-            Program("The web server", [python, "-m", "gunicorn", *gunicorn, "portal.wsgi"], log / "web.log", one_thread),
+            Program(
+                "The web server", [python, "-m", "gunicorn", *gunicorn, "portal.wsgi"], log / "web.log", one_thread
+            ),
             Program(
                 "The worker",
                 [*celery, "worker", "--concurrency", str(workers), "--loglevel", "WARNING"],
