@@ -19,7 +19,7 @@ def web() -> bool:
         headers={"Host": origin.netloc, "X-Forwarded-Proto": origin.scheme},
     )
     with urllib.request.urlopen(request, timeout=8) as response:  # noqa: S310
-        return response.status == 200
+        return bool(response.status == 200)
 
 
 def beat() -> bool:
