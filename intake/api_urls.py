@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from intake import api
+
+urlpatterns = [
+    path("batches/", api.Batches.as_view(), name="batches"),
+    path("batches/<int:pk>/", api.Batch.as_view(), name="batch"),
+    path("batches/<int:pk>/files/", api.BatchFiles.as_view(), name="batch_files"),
+    path("files/<uuid:pk>/", api.File.as_view(), name="file"),
+]

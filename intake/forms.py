@@ -9,11 +9,12 @@ from datasets.models import Dataset, DiagnosisGroup
 from datasets.models.collection import Sex, Smoking
 from intake import policies
 from intake.models import UploadBatch
+from intake.selectors import open_datasets
 from intake.tables import OLDEST
 from intake.uploadhandler import FILES_FIELD, TABLE_FIELD
 
 
-class BatchForm(forms.ModelForm[UploadBatch]):
+class BatchForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = UploadBatch
         fields = ["title", "hospital", "dataset"]
@@ -21,9 +22,7 @@ class BatchForm(forms.ModelForm[UploadBatch]):
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["hospital"] = forms.ModelChoiceField(policies.hospitals_of(user), label=_("Hospital"))
-        # A batch needs a diagnosis to give, so a dataset without groups cannot take any.
-        datasets = Dataset.objects.filter(groups__isnull=False).distinct()
-        self.fields["dataset"] = forms.ModelChoiceField(datasets, label=_("Dataset"))
+        self.fields["dataset"] = forms.ModelChoiceField(open_datasets(), label=_("Dataset"))
         for name in ("hospital", "dataset"):
             choices = list(self.fields[name].queryset[:2])
             if len(choices) == 1:
@@ -39,7 +38,7 @@ class DescriptionForm(forms.Form):
         max_length=128,
         required=False,
         widget=forms.TextInput({"autocomplete": "off"}),
-        help_text=_("Your own number of the patient. It is not stored; a keyed code of it finds the same patient again."),
+        help_text=_("Your own patient number. It is not stored; a keyed code of it finds the same patient again."),
     )
     sex = forms.ChoiceField(label=_("Sex"), choices=[("", _("unknown")), *Sex.choices], required=False)
     age = forms.IntegerField(

@@ -1,12 +1,13 @@
 """The keys that intake needs. They lie in files outside the database (portal/keys.py says who needs which)."""
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 
 from cryptography.fernet import Fernet
 from django.conf import settings
 from pyrage import x25519
+
+from imaging.deid import key_id
 
 
 def _read(name: str) -> str:
@@ -41,4 +42,4 @@ class PseudonymKey:
 @cache
 def pseudonym_key() -> PseudonymKey:
     secret = bytes.fromhex(_read("pseudonym.key"))
-    return PseudonymKey(secret, hashlib.sha256(b"CXR Commons key id:" + secret).hexdigest()[:8])
+    return PseudonymKey(secret, key_id(secret))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
+from datasets.models import Dataset
 from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
 
 
@@ -29,6 +30,11 @@ class Progress:
     @property
     def rows(self) -> list[tuple[Stage, int]]:
         return [(stage, count) for stage, count in self.counts.items() if count]
+
+
+def open_datasets() -> QuerySet[Dataset]:
+    """Datasets that files can be given to: without groups there is no diagnosis to choose."""
+    return Dataset.objects.filter(groups__isnull=False).distinct()
 
 
 def progress(batch: UploadBatch) -> Progress:

@@ -74,7 +74,7 @@ def read(content: bytes, groups: Iterable[DiagnosisGroup]) -> Table:
                 reader.take(number, cells)
     except csv.Error:
         table.problems.append(
-            Problem(lines.line_num, "", _("This row cannot be read: a quotation mark is missing or in the wrong place."))
+            Problem(lines.line_num, "", _("This row cannot be read: a quotation mark is missing or misplaced."))
         )
     return table
 

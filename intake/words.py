@@ -8,19 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from intake.models import Stage, UploadedFile
 
-# How components/status.html paints a stage.
-STAGE_KINDS = {
-    Stage.INSPECT: "busy",
-    Stage.DEIDENTIFY: "busy",
-    Stage.SEGMENT: "busy",
-    Stage.ASSESS: "busy",
-    Stage.CURATE: "info",
-    Stage.SET_ASIDE: "warning",
-    Stage.ACCEPTED: "success",
-    Stage.REJECTED: "danger",
-    Stage.WITHDRAWN: "neutral",
-}
-
 # Why a file was set aside, where the reason does not come from `imaging` with its own words.
 SET_ASIDE: dict[str, Promise] = {
     "worker_lost": _("The program that worked on this file was stopped several times. A curator will look into it."),

@@ -44,7 +44,7 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
         last = row.runs.order_by("-started_at", "-pk").first()
         stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
         if row.purged_at is not None and stage in NEEDS_ORIGINAL:
-            raise IntakeError(_("The original was destroyed after the retention time. Ask the hospital to send it again."))
+            raise IntakeError(_("The original was destroyed in time. Ask the hospital to send the file again."))
         row.reason_code = row.reason = ""
         move(row, stage)
         record("file.retried", actor=user, about=row, stage=stage)

@@ -6,7 +6,7 @@ from intake.models import UploadedFile
 
 
 def set_patient(file: UploadedFile, hospital_number: int, patient_key: str) -> None:
-    """Puts the keyed hash of a hospital's patient key (or DICOM Patient ID) on the row; an empty key changes nothing."""
+    """Puts the keyed hash of a patient key (or DICOM Patient ID) on the row; an empty one changes nothing."""
     if not patient_key.strip():
         return
     key = keys.pseudonym_key()

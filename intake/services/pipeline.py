@@ -58,10 +58,9 @@ def run_stage(file_id: uuid.UUID | str, task_id: str) -> None:
         _refuse(claim, DAMAGED)
     except Exception as error:
         # The message may quote the file, so that only the kind of error is kept and logged.
-        logger.error(
-            "stage_failed", file_id=str(claim.file_id), stage=claim.stage, attempt=claim.attempt, error=type(error).__name__
-        )
-        _fail(claim, type(error).__name__)
+        kind = type(error).__name__
+        logger.error("stage_failed", file_id=str(claim.file_id), stage=claim.stage, attempt=claim.attempt, error=kind)
+        _fail(claim, kind)
     else:
         _finish(claim, outcome, round(1000 * (time.monotonic() - started)))
 
@@ -139,7 +138,9 @@ def _fail(claim: Claim, error: str) -> None:
         publish_on_commit(row.pk, wait)
 
 
-def _close(claim: Claim, status: str, *, code: str = "", reason: str = "", result: dict[str, object] | None = None) -> None:
+def _close(
+    claim: Claim, status: str, *, code: str = "", reason: str = "", result: dict[str, object] | None = None
+) -> None:
     StageRun.objects.filter(pk=claim.run_id).update(
         status=status, finished_at=timezone.now(), reason_code=code, reason=reason, result=result or {}
     )

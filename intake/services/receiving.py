@@ -74,7 +74,8 @@ def receive_file(
         with transaction.atomic():
             file.save(force_insert=True)
             publish_on_commit(file.pk)
-            record("file.received", actor=user, about=file, batch=batch.pk, hospital=batch.hospital.number, size=file.size)
+            hospital = batch.hospital.number
+            record("file.received", actor=user, about=file, batch=batch.pk, hospital=hospital, size=file.size)
     except IntegrityError:
         # Somebody sent the same bytes in the same moment.
         earlier = _same_bytes(batch.hospital_id, sealed.sha256)

@@ -33,8 +33,9 @@ class Outcome:
 
 
 def image_name(file: UploadedFile) -> str:
-    """The candidate's name by what inspection found, e.g. image.dcm."""
-    return f"image.{Format(file.facts['format']).extension}"
+    """The candidate's name, e.g. image.dcm; a JPEG that EXIF turned has become a PNG."""
+    name: str = file.deid_report["output"]["name"]
+    return name
 
 
 def _inspect(file: UploadedFile) -> Outcome:
@@ -57,14 +58,21 @@ def _deidentify(file: UploadedFile) -> Outcome:
     key = keys.pseudonym_key()
     # Without a patient key every image is a patient of its own.
     patient = file.patient_key_hash or pseudonym(key.secret, "file", str(file.pk))
-    name = image_name(file)
     with workspace(file.pk) as work:
-        open_original(file.pk, file.sha256, work / "original")
+        source, target = work / "original", work / "image"
+        open_original(file.pk, file.sha256, source)
         report = remove_identity(
-            work / "original", work / name, key=key.secret, key_id=key.id, hospital=file.hospital.number, patient=patient
+            source,
+            target,
+            key=key.secret,
+            key_id=key.id,
+            hospital=file.hospital.number,
+            patient=patient,
+            decoded=True,  # inspection decoded these very bytes: their hash was checked
         ).as_dict()
-        size = (work / name).stat().st_size
-        sha256 = candidates.store(file.pk, name, work / name)
+        name = f"image.{Format(report['format']).extension}"
+        size = target.stat().st_size
+        sha256 = candidates.store(file.pk, name, target)
     # Fail closed: a header that declares text in the picture is for a person to look at.
     report["needs_person"] = bool(report.get("needs_person") or file.facts.get("burned_in"))
     report["output"] = {"name": name, "size": size, "sha256": sha256}

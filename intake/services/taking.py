@@ -82,15 +82,15 @@ def _described(
     # A table that cannot be read says nothing of the files.
     if any(problem.row < 2 for problem in table.problems):
         return {}
+    told = {(problem.row, problem.column) for problem in table.problems}
     counted = Counter(tables.normalised(str(upload.name)) for upload in uploads)
     for name, row in table.files.items():
         if not counted[name]:
             problems.append(Problem(row.row, "filename", _("No file of this name was sent: {name}").format(name=name)))
         elif counted[name] > 1:
-            problems.append(Problem(row.row, "filename", _("Two files of this name were sent: {name}").format(name=name)))
-        elif row.group is None and group is None and not any(
-            problem.row == row.row and problem.column == "class" for problem in table.problems
-        ):
+            words = _("Several files of this name were sent: {name}").format(name=name)
+            problems.append(Problem(row.row, "filename", words))
+        elif row.group is None and group is None and (row.row, "class") not in told:
             problems.append(Problem(row.row, "class", _("The class is missing, and none was chosen for all files.")))
     if group is None:
         for name in counted.keys() - table.files.keys():

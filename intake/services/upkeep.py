@@ -1,4 +1,4 @@
-"""What keeps the house in order without anybody asking: lost tasks, dead workers' leavings, bytes whose time is over."""
+"""What keeps the house in order by itself: lost tasks, dead workers' leavings, bytes whose time is over."""
 
 import uuid
 from datetime import timedelta
@@ -82,10 +82,11 @@ def purge() -> dict[str, int]:
     now = timezone.now()
     old = now - timedelta(days=settings.CXR_RETENTION_DAYS)
     finished = Q(stage__in=FINAL_STAGES)
-    done = list(UploadedFile.objects.filter(finished, purged_at=None).values_list("pk", flat=True))
+    unpurged = UploadedFile.objects.filter(purged_at=None)
+    done = list(unpurged.filter(finished).values_list("pk", flat=True))
     for pk in done:
         clean_up(pk)
-    late = list(UploadedFile.objects.filter(~finished, purged_at=None, received_at__lt=old).values_list("pk", flat=True))
+    late = list(unpurged.filter(~finished, received_at__lt=old).values_list("pk", flat=True))
     for pk in late:
         _destroy_original(pk)
     names = (

@@ -1,0 +1,116 @@
+"""The shapes of intake's API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import Hospital
+from intake import names, words
+from intake.models import UploadBatch, UploadedFile
+from intake.selectors import open_datasets
+
+
+class BatchSerializer(serializers.ModelSerializer[UploadBatch]):
+    hospital = serializers.SlugRelatedField[Any]("number", queryset=Hospital.objects.none())
+    dataset = serializers.SlugRelatedField[Any]("slug", queryset=open_datasets())
+    files = serializers.IntegerField(source="file_count", read_only=True)
+    moving = serializers.IntegerField(read_only=True, help_text="Files that the workers are not done with.")
+    waiting = serializers.IntegerField(read_only=True, help_text="Files that wait for a curator.")
+    set_aside = serializers.IntegerField(read_only=True)
+    accepted = serializers.IntegerField(read_only=True)
+    rejected = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = UploadBatch
+        fields = [
+            "id",
+            "title",
+            "hospital",
+            "dataset",
+            "created_at",
+            "files",
+            "moving",
+            "waiting",
+            "set_aside",
+            "accepted",
+            "rejected",
+        ]
+        read_only_fields = ["created_at"]
+
+
+class FileSerializer(serializers.ModelSerializer[UploadedFile]):
+    name = serializers.SerializerMethodField(help_text="As your hospital named it; null once it was purged.")
+    batch = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    class_id = serializers.IntegerField(source="group.class_id", read_only=True)
+    reason = serializers.SerializerMethodField()
+    filename = serializers.CharField(
+        source="radiograph.filename", read_only=True, default=None, help_text="In the dataset, once it is accepted."
+    )
+
+    class Meta:
+        model = UploadedFile
+        fields = [
+            "id",
+            "batch",
+            "name",
+            "size",
+            "sha256",
+            "received_at",
+            "class_id",
+            "sex",
+            "age",
+            "smoke",
+            "smoke_packyears",
+            "stage",
+            "stage_since",
+            "attempts",
+            "reason_code",
+            "reason",
+            "facts",
+            "deid_report",
+            "assessment",
+            "verdict_at",
+            "filename",
+            "purged_at",
+        ]
+
+    def get_name(self, file: UploadedFile) -> str | None:
+        return names.reveal(file.sealed_name) or None
+
+    def get_reason(self, file: UploadedFile) -> str:
+        return words.reason(file)
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """Many files with one description, as multipart/form-data."""
+
+    files = serializers.ListField(child=serializers.FileField())
+    class_id = serializers.IntegerField(required=False, help_text="Unless the table names the class of every file.")
+    patient_key = serializers.CharField(required=False)
+    sex = serializers.CharField(required=False)
+    age = serializers.IntegerField(required=False)
+    smoke = serializers.CharField(required=False)
+    smoke_packyears = serializers.DecimalField(5, 1, required=False)
+    table = serializers.FileField(required=False, help_text="CSV: filename, class, sex, age, smoke, ...")
+
+
+class TakenFileSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    id = serializers.UUIDField()
+
+
+class RefusedFileSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    row = serializers.IntegerField()
+    column = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    files = TakenFileSerializer(many=True)
+    refused = RefusedFileSerializer(many=True)
+    problems = ProblemSerializer(many=True)

@@ -1,0 +1,189 @@
+import csv
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import TooManyFilesSent
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.policies import required
+from intake import names, policies, selectors, services, words
+from intake.forms import BatchForm, DescriptionForm, UploadForm
+from intake.models import FINAL_STAGES, UploadBatch, UploadedFile
+from intake.tables import COLUMNS
+from intake.uploadhandler import SealingUploadHandler
+
+FILES_PER_PAGE = 50
+BATCHES_PER_PAGE = 25
+
+
+@required(policies.is_hospital_user)
+@require_safe
+def batches(request: HttpRequest) -> HttpResponse:
+    counted = selectors.with_counts(policies.visible_batches(request.user))
+    page = Paginator(counted.select_related("hospital", "dataset", "user"), BATCHES_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    return render(request, "intake/batches.html", {"page": page})
+
+
+@required(policies.is_hospital_user)
+@require_http_methods(["GET", "HEAD", "POST"])
+def batch_new(request: HttpRequest) -> HttpResponse:
+    form = BatchForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        batch = services.open_batch(user=request.user, **form.cleaned_data)
+        return redirect("intake:batch", batch.pk)
+    return render(request, "intake/batch_new.html", {"form": form})
+
+
+# Checking the CSRF token reads the body, so the handler that seals it has to be in place before: hence the exemption
+# here and the protection of `_upload` (Django's documentation, "Modifying upload handlers on the fly").
+@csrf_exempt
+@required(policies.is_hospital_user)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def batch(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(policies.visible_batches(request.user).select_related("hospital", "dataset"), pk=pk)
+    if request.method != "POST":
+        return _batch_page(request, found, UploadForm(dataset=found.dataset))
+    request.upload_handlers = [SealingUploadHandler(request)]
+    try:
+        request.POST  # noqa: B018 (reads the body)
+    except TooManyFilesSent:
+        messages.error(request, _("These were too many files at once; none was taken. Send them in smaller parts."))
+        return redirect("intake:batch", pk)
+    except MultiPartParserError:
+        messages.error(request, _("The upload was cut off; nothing of it was kept. Send the files again."))
+        return redirect("intake:batch", pk)
+    return _upload(request, found)
+
+
+@csrf_protect
+def _upload(request: HttpRequest, batch: UploadBatch) -> HttpResponse:
+    form = UploadForm(request.POST, request.FILES, dataset=batch.dataset)
+    if not form.is_valid():
+        return _batch_page(request, batch, form)
+    taken = services.take_files(
+        batch=batch,
+        user=request.user,
+        uploads=form.cleaned_data["files"],
+        group=form.cleaned_data["group"],
+        demographics=form.demographics,
+        patient_key=form.cleaned_data["patient_key"],
+        table=form.cleaned_data["table"],
+    )
+    if taken.problems or taken.refused:
+        # Not by redirect: the words hold file names, which messages would put into a cookie or the database.
+        return _batch_page(request, batch, form if taken.problems else UploadForm(dataset=batch.dataset), taken)
+    count = len(taken.files)
+    words = ngettext("{count} file was taken over.", "{count} files were taken over.", count).format(count=count)
+    messages.success(request, words)
+    return redirect("intake:batch", batch.pk)
+
+
+def _batch_page(
+    request: HttpRequest, batch: UploadBatch, form: UploadForm, taken: services.Taken | None = None
+) -> HttpResponse:
+    return render(request, "intake/batch.html", {**_files_context(request, batch), "form": form, "taken": taken})
+
+
+@required(policies.is_hospital_user)
+@never_cache
+@require_safe
+def batch_files(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the batch page that htmx asks for while files move."""
+    found = get_object_or_404(policies.visible_batches(request.user), pk=pk)
+    return render(request, "intake/_files.html", _files_context(request, found))
+
+
+def _files_context(request: HttpRequest, batch: UploadBatch) -> dict[str, Any]:
+    stage = request.GET.get("stage", "")
+    page = Paginator(selectors.files_of(batch, stage), FILES_PER_PAGE).get_page(request.GET.get("page"))
+    return {
+        "batch": batch,
+        "progress": selectors.progress(batch),
+        "stage": stage,
+        "page": page,
+        "rows": [(file, names.reveal(file.sealed_name), words.reason(file)) for file in page],
+    }
+
+
+@required(policies.is_hospital_user)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def file(request: HttpRequest, pk: str) -> HttpResponse:
+    found = _file(request, pk)
+    form = DescriptionForm(request.POST or None, dataset=found.batch.dataset, initial=_described(found))
+    open_ = found.stage not in FINAL_STAGES
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.update_file(
+                found,
+                user=request.user,
+                group=form.cleaned_data["group"],
+                demographics=form.demographics,
+                patient_key=form.cleaned_data["patient_key"],
+            )
+        except services.IntakeError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("The changes were saved."))
+        return redirect("intake:file", found.pk)
+    context = {
+        "file": found,
+        "name": names.reveal(found.sealed_name),
+        "reason": words.reason(found),
+        "contradictions": words.contradictions(found),
+        "quality_reasons": words.quality_reasons(found.assessment),
+        "runs": [(run, words.run_reason(run.reason_code, run.reason)) for run in found.runs.all()],
+        "open": open_,
+        "form": form,
+    }
+    return render(request, "intake/file.html", context)
+
+
+@required(policies.is_hospital_user)
+@require_POST
+def file_withdraw(request: HttpRequest, pk: str) -> HttpResponse:
+    found = _file(request, pk)
+    try:
+        services.withdraw(found, request.user)
+    except services.IntakeError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The file was withdrawn and its bytes are destroyed."))
+    return redirect("intake:file", found.pk)
+
+
+def _file(request: HttpRequest, pk: str) -> UploadedFile:
+    files = policies.visible_files(request.user).select_related("batch__dataset", "hospital", "group", "radiograph")
+    return get_object_or_404(files, pk=pk)
+
+
+def _described(file: UploadedFile) -> dict[str, Any]:
+    return {
+        "group": file.group_id,
+        "sex": file.sex,
+        "age": file.age,
+        "smoke": file.smoke,
+        "smoke_packyears": file.smoke_packyears,
+    }
+
+
+@required(policies.is_hospital_user)
+@require_safe
+def template(request: HttpRequest) -> HttpResponse:
+    """An empty table with the headings, for a spreadsheet program to fill."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="cxr-upload-template.csv"'
+    response.write("\ufeff")  # so that spreadsheet programs read it as UTF-8
+    csv.writer(response).writerow(COLUMNS)
+    return response
