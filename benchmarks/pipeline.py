@@ -59,14 +59,13 @@ def measure(folder: Path, limit: int, workers: int) -> None:
     print(f"{files} files received in {uploaded - started:.1f} s")
     print(f"{files} files through four stages in {wall:.1f} s with {workers} worker process(es):")
     print(
-        f"{files / wall / workers:.2f} images/s per worker; outside of stages: {1 - busy / wall / workers:.0%} of the time"
+        f"{files / wall / workers:.2f} images/s per worker, {1 - busy / wall / workers:.0%} of the time between stages"
     )
     print(f"{'stage':<12} {'share':>6} {'median ms':>10} {'max ms':>8}")
     for stage in WORK_STAGES:
         values = seconds[stage]
-        print(
-            f"{stage:<12} {sum(values) / busy:>6.0%} {statistics.median(values) * 1000:>10.0f} {max(values) * 1000:>8.0f}"
-        )
+        middle, longest = statistics.median(values) * 1000, max(values) * 1000
+        print(f"{stage:<12} {sum(values) / busy:>6.0%} {middle:>10.0f} {longest:>8.0f}")
     for stage in sorted(set(UploadedFile.objects.values_list("stage", flat=True))):
         print(f"ended as {stage}: {UploadedFile.objects.filter(stage=stage).count()}")
 

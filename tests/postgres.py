@@ -22,7 +22,7 @@ def url(folder: Path, database: str) -> str:
 
 
 class Server:
-    """`start()` returns the database URL; PostgreSQL refuses to run as root, so then it runs as 'postgres' or 'nobody'."""
+    """`start()` returns the database URL. PostgreSQL refuses to run as root, so then 'postgres' or 'nobody' runs it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

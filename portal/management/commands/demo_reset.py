@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.broker import is_running
+
 
 class Command(BaseCommand):
     help = "Throws an embedded installation's data away: database, files, keys, mails."
@@ -15,12 +17,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.CXR_EMBEDDED:
             raise CommandError("This is a server installation: nothing is thrown away.")
-        if not (settings.CXR_VAR / "demo-password").exists() and settings.CXR_VAR.exists() and not options["force"]:
-            if (settings.CXR_VAR / "portal.sqlite3").exists():
-                raise CommandError(f"{settings.CXR_VAR} holds no demo but somebody's data. Use --force if you mean it.")
-        if settings.CXR_VALKEY_SOCKET.exists():
-            raise CommandError(
-                "The portal seems to be running (or was killed): stop it, or delete " + str(settings.CXR_VALKEY_SOCKET)
-            )
+        is_demo = (settings.CXR_VAR / "demo-password").exists()
+        if (settings.CXR_VAR / "portal.sqlite3").exists() and not is_demo and not options["force"]:
+            raise CommandError(f"{settings.CXR_VAR} holds no demo but somebody's data. Use --force if you mean it.")
+        if is_running(settings.CXR_VALKEY_SOCKET):
+            raise CommandError("The portal is running: stop it first (Ctrl-C where it was started).")
         shutil.rmtree(settings.CXR_VAR, ignore_errors=True)
         self.stdout.write("The demo is gone; the next start makes a new one.")
