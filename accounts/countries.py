@@ -24,3 +24,8 @@ def localized(language: str) -> list[tuple[str, str]]:
     """The same codes with their names in `language` ("en", "pl"), in alphabetical order by name."""
     names = Locale.parse(language, sep="-").territories
     return sorted(((code, names.get(code, name)) for code, name in COUNTRIES), key=_alphabetical)
+
+
+def country_name(code: str, language: str) -> str:
+    """The name of the country `code` in `language`; empty where it is unknown."""
+    return str(Locale.parse(language, sep="-").territories.get(code, "")) if code else ""

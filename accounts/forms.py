@@ -38,6 +38,12 @@ class RegistrationForm(forms.Form):
     )
     field_order = ["name", "email", "institution", "country", "purpose", "password1", "password2"]
 
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+    def clean_institution(self) -> str:
+        return " ".join(self.cleaned_data["institution"].split())
+
     def signup(self, request: HttpRequest, user: User) -> None:
         """allauth calls this once the account is made (accounts.adapter filled in the details)."""
         services.note_registration(user=user)

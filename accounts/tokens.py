@@ -7,6 +7,8 @@ from datetime import datetime
 
 from django.utils.crypto import salted_hmac
 
+from accounts.models import Invitation
+
 API_PREFIX = "cxr_"
 
 
@@ -23,3 +25,11 @@ def invitation_secret(email: str, hospital_id: int, created_at: datetime) -> str
     make it again, so it is in no task and in no table. `created_at` is what makes it new every time."""
     content = f"{email}|{hospital_id}|{created_at.isoformat()}"
     return salted_hmac("accounts.invitation", content, algorithm="sha256").hexdigest()
+
+
+def secret_of(invitation: Invitation) -> str:
+    """The secret again, for the mail. Raises `RuntimeError` where the portal's key was changed since the invitation."""
+    secret = invitation_secret(invitation.email, invitation.hospital_id, invitation.created_at)
+    if secret_hash(secret) != invitation.token_hash:
+        raise RuntimeError(f"Invitation {invitation.pk} was made with another key; invite the person again.")
+    return secret

@@ -7,10 +7,13 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import policies, selectors, services
+from accounts.countries import country_name
 from accounts.errors import AccountsError, AlreadyDoneError
 from accounts.forms import DecisionForm, HospitalForm, InviteForm, ReasonForm
 from accounts.models import AccessGrant, AccessRequest, Hospital, Invitation, User
@@ -62,6 +65,9 @@ def manage_request(request: HttpRequest, pk: int) -> HttpResponse:
         "accounts/manage_request.html",
         {
             "asked": asked,
+            "grant": getattr(asked, "grant", None),
+            "country": country_name(asked.user.country, get_language() or "en"),
+            "now": timezone.now(),
             "form": form,
             "may_decide": policies.may_decide(manager, asked),
             "signature": asked.user.signatures.filter(agreement=asked.dataset.agreement_id).first(),
@@ -108,6 +114,7 @@ def manage_people(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "query": query,
+            "now": timezone.now(),
             "page_obj": Paginator(people, 50).get_page(request.GET.get("page")),
             "hospitals": Hospital.objects.annotate(people=Count("memberships")),
             "invitations": Invitation.objects.select_related("hospital", "invited_by", "accepted_by")[:50],

@@ -6,12 +6,15 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import policies, selectors, services
+from accounts.countries import country_name
 from accounts.errors import AccountsError
 from accounts.forms import SignatureForm, TokenForm
 from accounts.models import AccessRequest, Agreement, ApiToken, User
@@ -30,6 +33,8 @@ def profile(request: HttpRequest) -> HttpResponse:
             "grants": selectors.grants().filter(user=user),
             "requests": selectors.requests().filter(user=user),
             "signatures": user.signatures.select_related("agreement").order_by("-at"),
+            "country": country_name(user.country, get_language() or "en"),
+            "now": timezone.now(),
             "memberships": user.memberships.select_related("hospital").order_by("hospital__number"),
         },
     )
@@ -42,16 +47,18 @@ def tokens(request: HttpRequest) -> HttpResponse:
     """Lists the tokens and makes new ones. The secret is in the answer to the POST and nowhere else."""
     user = cast(User, request.user)
     form = TokenForm(request.POST or None, user=user)
-    context: dict[str, object] = {}
+    issued: dict[str, object] = {}
     if request.method == "POST" and form.is_valid():
         try:
             token, secret = services.issue_token(user=user, **form.cleaned_data)
         except AccountsError as error:
             form.add_error(None, str(error))
         else:
-            context = {"new_token": token, "secret": secret}
+            issued = {"new_token": token, "secret": secret}
             form = TokenForm(user=user)
-    return render(request, "accounts/tokens.html", {"form": form, "tokens": user.api_tokens.all(), **context})
+    labels = dict(ApiToken.Scope.choices)
+    rows = [(token, [labels[scope] for scope in token.scopes]) for token in user.api_tokens.all()]
+    return render(request, "accounts/tokens.html", {"form": form, "tokens": rows, "now": timezone.now(), **issued})
 
 
 @policies.required(policies.is_person)
