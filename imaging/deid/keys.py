@@ -22,6 +22,11 @@ def pseudonym(key: bytes, *parts: str) -> str:
     return _hmac(key, b"pseudonym" + message).hex()
 
 
+def patient_pseudonym(key: bytes, hospital: int, patient_id: str, issuer: str = "") -> str:
+    """The pseudonym of one hospital's patient: the same in the portal and on the command line."""
+    return pseudonym(key, str(hospital), patient_id, issuer)
+
+
 def key_id(key: bytes) -> str:
     """8 hex digits that tell keys apart and say nothing else about them."""
     return _hmac(key, b"key id").hex()[:8]

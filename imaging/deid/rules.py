@@ -104,15 +104,15 @@ class Integer:
 
 @dataclass(frozen=True)
 class Age:
-    """An age string; above 89 years all are 090Y (PS3.15 E.3.6: patient characteristics)."""
+    """An age, in years when it names no unit; above 89 all are 090Y (PS3.15 E.3.6, patient characteristics)."""
 
     name: str = "age, over 89 pooled"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        found = re.fullmatch(r"(\d{3})([DWMY])", str(values[0]).upper()) if len(values) == 1 else None
+        found = re.fullmatch(r"(\d{1,3})([DWMY]?)", str(values[0]).upper()) if len(values) == 1 else None
         if not found:
             return None
-        number, unit = int(found[1]), found[2]
+        number, unit = int(found[1]), found[2] or "Y"
         years = number / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[unit]
         if years > 130:
             return None

@@ -30,6 +30,7 @@ _COUNTER = Number(0, 99_999, whole=True)
 _MAKER = Vocabulary(words.MANUFACTURERS)
 _U16 = Integer(0, 65_535)
 _PIXEL_VALUE = Integer(-32_768, 65_535)
+_EDGE = Number(-10_000, 20_000, whole=True)
 _SPACING = Number(0.01, 10, count=(2,))
 _RESCALE_TYPES = frozenset({"US", "OD", "HU", "Z_EFF", "MGML"})
 _VIEW = Codes(words.VIEWS, ("ViewModifierCodeSequence", Codes(words.VIEW_MODIFIERS)))
@@ -126,6 +127,14 @@ TABLE: tuple[Row, ...] = (
     Row("Sensitivity", Number(0, 10_000), "exposure"),
     Row("Grid", _terms("IN", "NONE", "FIXED", "FOCUSED", "RECIPROCATING", "PARALLEL", "CROSSED", most=4), "scatter"),
     Row("DetectorType", _terms("DIRECT", "SCINTILLATOR", "STORAGE", "FILM"), "type 2 of DX", _EMPTY),
+    Row("ImageAndFluoroscopyAreaDoseProduct", Number(0, 100_000), "exposure"),
+    Row("FocalSpots", Number(0.05, 5, count=(1, 2)), "sharpness"),
+    Row("FilterType", _terms("STRIP", "WEDGE", "BUTTERFLY", "MULTIPLE", "FLAT", "SHAPED", "NONE"), "beam"),
+    Row("CollimatorShape", _terms("RECTANGULAR", "CIRCULAR", "POLYGONAL", most=3), "edges of the field"),
+    Row("CollimatorLeftVerticalEdge", _EDGE, "edges of the field"),
+    Row("CollimatorRightVerticalEdge", _EDGE, "edges of the field"),
+    Row("CollimatorUpperHorizontalEdge", _EDGE, "edges of the field"),
+    Row("CollimatorLowerHorizontalEdge", _EDGE, "edges of the field"),
     Row("DetectorConfiguration", _terms("AREA", "SLOT"), "kind of detector"),
 )  # fmt: skip
 

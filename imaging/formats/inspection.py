@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 
 from . import dicom, raster
 from .kinds import Format, sniff
@@ -17,11 +18,13 @@ from .limits import guarded
 
 MAX_AGE = 90  # PS3.15 E.3.6 and common rules on health data: ages above 89 are one group
 _VIEWS = {"AP", "PA", "LL", "RL", "LLD", "RLD", "LLO", "RLO"}
-# DX View (CID 4010), SNOMED CT and the older SRT codes.
-_VIEW_CODES = {
-    "399348003": "AP", "R-10206": "AP", "272479007": "PA", "R-10214": "PA",
-    "399067008": "LL", "R-10236": "LL", "399260004": "LL", "R-10232": "RL", "398795005": "RL",
-}  # fmt: skip
+# DX View (PS3.16 CID 4010); pydicom's codes also equal their older SRT forms.
+_VIEW_CODES = (
+    (Code("399348003", "SCT", "antero-posterior"), "AP"),
+    (Code("272479007", "SCT", "postero-anterior"), "PA"),
+    (Code("399173006", "SCT", "left lateral"), "LL"),
+    (Code("399198007", "SCT", "right lateral"), "RL"),
+)
 _SECRETS = ("patient_id", "issuer", "sop_instance_uid")
 
 
@@ -110,14 +113,17 @@ def _view(dataset: Dataset) -> str | None:
         return view
     with guarded():
         codes: Any = dataset.get("ViewCodeSequence") or ()
-        return next((_VIEW_CODES.get(dicom.text(item, "CodeValue")) for item in codes), None)
+        for item in codes:
+            found = Code(dicom.text(item, "CodeValue"), dicom.text(item, "CodingSchemeDesignator"), "")
+            return next((name for code, name in _VIEW_CODES if code == found), None)
+    return None
 
 
 def patient_age(dataset: Dataset) -> int | None:
     """Age in whole years, 90 for all above 89: PatientAge, else from the dates of birth and study."""
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", dicom.text(dataset, "PatientAge").upper())
+    found = re.fullmatch(r"(\d{1,3})([DWMY]?)", dicom.text(dataset, "PatientAge").upper())
     if found:
-        years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2]]
+        years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2] or "Y"]
     else:
         born, seen = _date(dataset, "PatientBirthDate"), _date(dataset, "StudyDate")
         if born is None or seen is None or born > seen:
