@@ -109,16 +109,23 @@ class Installation:
             time.sleep(0.2)
         raise AssertionError(f"no mail to {to} with a link containing {containing}")
 
-    def worker_children(self) -> list[int]:
-        """Process ids of the Celery pool's processes, the ones that do the work."""
+    def _worker_processes(self) -> tuple[list[int], list[int]]:
         listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
         rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
-        mains = {
+        mains = [
             int(pid)
             for pid, parent, command in rows
             if "celery" in command and " worker " in command and int(parent) == self.process.pid
-        }
-        return [int(pid) for pid, parent, _command in rows if int(parent) in mains]
+        ]
+        return mains, [int(pid) for pid, parent, _command in rows if int(parent) in mains]
+
+    def worker_mains(self) -> list[int]:
+        """Process ids of the Celery workers."""
+        return self._worker_processes()[0]
+
+    def worker_children(self) -> list[int]:
+        """Process ids of the Celery pool's processes, the ones that do the work."""
+        return self._worker_processes()[1]
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
