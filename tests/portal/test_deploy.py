@@ -107,6 +107,22 @@ def test_each_service_gets_only_its_keys(services: dict[str, dict[str, Any]]) ->
     }
 
 
+def test_the_worker_can_write_where_it_has_to_and_keeps_plain_originals_in_memory(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    worker = services["worker"]
+    in_memory = {place.split(":")[0] for place in worker["tmpfs"]}
+    writable = in_memory | {volume["target"] for volume in worker["volumes"] if not volume.get("read_only")}
+    code = "".join(
+        path.read_text() for app in ("datasets", "intake", "curation") for path in (ROOT / app).rglob("*.py")
+    )
+    folders = set(re.findall(r'settings\.CXR_VAR\)? / "(\w+)"', code))
+    assert {"work", "tmp"} <= folders
+    assert {f"/var/lib/cxr/{folder}" for folder in folders} <= writable
+    assert {f"/var/lib/cxr/files/{name}" for name in ("quarantine", "candidates", "library", "archives")} <= writable
+    assert "/var/lib/cxr/work" in in_memory
+
+
 def test_no_secret_stands_in_the_configuration(configuration: dict[str, Any]) -> None:
     for name, service in configuration["services"].items():
         for variable, value in (service.get("environment") or {}).items():
