@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from datasets import api
+
+urlpatterns = [
+    path("datasets/", api.DatasetList.as_view(), name="datasets"),
+    path("datasets/<slug:slug>/", api.DatasetDetail.as_view(), name="dataset"),
+    path("datasets/<slug:slug>/releases/", api.ReleaseCreate.as_view(), name="release_create"),
+    path("datasets/<slug:slug>/releases/<str:version>/", api.ReleaseDetail.as_view(), name="release"),
+    path("archives/<uuid:archive_id>/download", api.ArchiveDownload.as_view(), name="archive_download"),
+]

@@ -5,19 +5,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from allauth.account.models import EmailAddress
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AccessGrant, AccessRequest, Signature
 from accounts.policies import Person, is_data_manager, is_person
+from accounts.selectors import current_grants, has_confirmed_email, has_signed
 from datasets.models import Archive, Dataset, Release
 
 
@@ -94,6 +92,10 @@ class Decision:
         return self.grant is not None and not self.reasons
 
     @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(reason.code.value for reason in self.reasons)
+
+    @property
     def next_step(self) -> Reason | None:
         return self.reasons[0] if self.reasons else None
 
@@ -101,26 +103,23 @@ class Decision:
 class Standing:
     """Where a person stands with a dataset: loaded once in a few queries, then asked about any number of archives."""
 
-    def __init__(self, user: Person, dataset: Dataset, at: datetime | None = None) -> None:
+    def __init__(self, user: Person, dataset: Dataset) -> None:
         self.dataset = dataset
-        self.at = at or timezone.now()
         self.is_person = is_person(user)
         self.email_confirmed = self.signed = False
         self.open_request: AccessRequest | None = None
-        self.grants: list[AccessGrant] = []
+        self.grants: list[AccessGrant] = []  # all that there ever were, the newest first
+        self.current: list[AccessGrant] = []  # those that hold now
         if self.is_person:
-            self.email_confirmed = EmailAddress.objects.filter(user=user, verified=True).exists()
-            self.signed = Signature.objects.filter(user=user, agreement_id=dataset.agreement_id).exists()
+            self.email_confirmed = has_confirmed_email(user)
+            self.signed = has_signed(user, dataset.agreement)
             self.open_request = AccessRequest.objects.filter(
                 user=user, dataset=dataset, status=AccessRequest.Status.SUBMITTED
             ).first()
             grants = AccessGrant.objects.filter(user=user, dataset=dataset)
             self.grants = list(grants.prefetch_related("groups").order_by("-created_at", "-pk"))
-
-    @property
-    def current(self) -> list[AccessGrant]:
-        """The grants that hold now, the newest first."""
-        return [grant for grant in self.grants if grant.revoked_at is None and grant.expires_at > self.at]
+            holding = set(current_grants(user, dataset).values_list("pk", flat=True))
+            self.current = [grant for grant in self.grants if grant.pk in holding]
 
     def steps(self) -> tuple[Code, ...]:
         """What stands before every download of the dataset, whatever the group."""
@@ -182,18 +181,18 @@ def is_published(archive: Archive) -> bool:
 
 def downloadable(user: Person) -> QuerySet[Archive]:
     """The archives that `user` may download now: the queryset twin of `may_download`."""
-    if not is_person(user):
+    if not is_person(user) or not has_confirmed_email(user):
         return Archive.objects.none()
-    grants = AccessGrant.objects.filter(user=user, revoked_at=None, expires_at__gt=timezone.now())
-    covers = grants.filter(dataset=OuterRef("release__dataset"), groups=OuterRef("group"))
-    of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
-    uncovered = of_release.exclude(
-        Exists(grants.filter(dataset=OuterRef("release__dataset"), groups=OuterRef("group")))
+    dataset = "release__dataset"
+    covers = current_grants(user).filter(dataset=OuterRef(dataset), groups=OuterRef("group"))
+    signed = Signature.objects.filter(
+        user=user, agreement=OuterRef(f"{dataset}__agreement"), text_sha256=OuterRef(f"{dataset}__agreement__sha256")
     )
+    of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
+    uncovered = of_release.exclude(Exists(covers))
     return Archive.objects.filter(
         Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered),
-        Exists(EmailAddress.objects.filter(user=user, verified=True)),
-        Exists(Signature.objects.filter(user=user, agreement=OuterRef("release__dataset__agreement"))),
+        Exists(signed),
         status=Archive.Status.READY,
         release__status=Release.Status.PUBLISHED,
         release__dataset__is_public=True,

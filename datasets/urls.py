@@ -1,4 +1,17 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from datasets.views import catalogue, download, manage
 
 app_name = "datasets"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("datasets/", catalogue.dataset_list, name="list"),
+    path("datasets/<slug:slug>/", catalogue.dataset_detail, name="detail"),
+    path("datasets/<slug:slug>/releases/<str:version>/", catalogue.release, name="release"),
+    path("datasets/<slug:slug>/request/", catalogue.request_access, name="request"),
+    path("archives/<uuid:archive_id>/download", download.download, name="download"),
+    path("manage/datasets/", manage.dataset_list, name="manage"),
+    path("manage/datasets/new", manage.dataset_new, name="new"),
+    path("manage/datasets/<slug:slug>/edit", manage.dataset_edit, name="edit"),
+    path("manage/datasets/<slug:slug>/publish", manage.publish, name="publish"),
+    path("manage/releases/<int:pk>/", manage.release, name="manage_release"),
+]

@@ -8,9 +8,10 @@ from datasets.selectors.catalogue import (
     greatest_version,
     group_counts,
     latest_release,
+    published,
     release_in_progress,
 )
-from datasets.selectors.files import FileRow, file_rows
+from datasets.selectors.files import FileRow, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
 from datasets.selectors.statistics import Statistics, statistics
 
@@ -26,7 +27,9 @@ __all__ = [
     "greatest_version",
     "group_counts",
     "latest_release",
+    "listed_archives",
     "preview",
+    "published",
     "release_in_progress",
     "statistics",
 ]

@@ -1,8 +1,17 @@
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from accounts.policies import Person
 from datasets.models import Archive, Release
-from datasets.policies import Decision, Standing, is_published
+from datasets.policies import Decision, Standing, is_published, visible
+
+
+def listed_archives(user: Person) -> QuerySet[Archive]:
+    """The archives that stand in the file tables that `user` may see, whether or not the person may have them."""
+    return Archive.objects.select_related("release__dataset__agreement", "group").filter(
+        release__status=Release.Status.PUBLISHED, release__dataset__in=visible(user)
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
-from datasets.services.catalogue import create_dataset, update_dataset
+from datasets.services.catalogue import Group, create_dataset, update_dataset
 from datasets.services.downloading import Delivery, refuse_download, start_download
 from datasets.services.library import Facts, NewFile, add_radiograph
 from datasets.services.publishing import publish_release
@@ -11,6 +11,7 @@ __all__ = [
     "DatasetError",
     "Delivery",
     "Facts",
+    "Group",
     "LibraryFault",
     "NewFile",
     "PublishRefused",

@@ -1,0 +1,128 @@
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Prefetch, Q
+from django.forms import BaseFormSet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.policies import is_data_manager, required
+from datasets import selectors, services
+from datasets.forms import DatasetForm, GroupForm, GroupFormSet, PublishForm
+from datasets.models import Archive, Dataset, Radiograph, Release
+
+
+@require_safe
+@required(is_data_manager)
+def dataset_list(request: HttpRequest) -> HttpResponse:
+    datasets = Dataset.objects.annotate(
+        accepted=Count("radiographs", filter=Q(radiographs__status=Radiograph.Status.ACCEPTED))
+    ).prefetch_related("groups", Prefetch("releases", Release.objects.order_by("-created_at", "-pk")))
+    return render(request, "datasets/manage_list.html", {"datasets": datasets})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(is_data_manager)
+def dataset_new(request: HttpRequest) -> HttpResponse:
+    form, groups = DatasetForm(request.POST or None), GroupFormSet(request.POST or None, prefix="groups")
+    if request.method == "POST" and form.is_valid() and groups.is_valid():
+        try:
+            dataset = services.create_dataset(
+                manager=request.user,  # type: ignore[arg-type]
+                groups=_groups(groups),
+                **form.cleaned_data,
+            )
+        except services.DatasetError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The dataset is created."))
+            return redirect("datasets:edit", slug=dataset.slug)
+    return render(request, "datasets/manage_form.html", {"form": form, "groups": groups})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(is_data_manager)
+def dataset_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = get_object_or_404(Dataset, slug=slug)
+    title = dataset.title
+    present = [
+        {"class_id": group.class_id, "label": group.label, "subtype_prefix": group.subtype_prefix}
+        for group in dataset.groups.all()
+    ]
+    form = DatasetForm(request.POST or None, instance=dataset)
+    groups = GroupFormSet(request.POST or None, prefix="groups", initial=present)
+    if request.method == "POST" and form.is_valid() and groups.is_valid():
+        try:
+            services.update_dataset(
+                manager=request.user,  # type: ignore[arg-type]
+                dataset=dataset,
+                groups=_groups(groups),
+                **form.cleaned_data,
+            )
+        except services.DatasetError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Your changes are saved."))
+            return redirect("datasets:manage")
+    context = {"form": form, "groups": groups, "dataset": dataset, "title": title}
+    return render(request, "datasets/manage_form.html", context)
+
+
+def _groups(formset: "BaseFormSet[GroupForm]") -> list[services.Group]:
+    """What the filled lines say, but for those ticked to go."""
+    rows: list[dict[str, Any]] = [form.cleaned_data for form in formset if form.cleaned_data]
+    return [
+        (row["class_id"], row["label"], row["subtype_prefix"])
+        for row in rows
+        if "class_id" in row and not row["DELETE"]
+    ]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(is_data_manager)
+def publish(request: HttpRequest, slug: str) -> HttpResponse:
+    """What the next release would hold; posting it freezes the release and orders its archives."""
+    dataset = get_object_or_404(Dataset.objects.prefetch_related("groups"), slug=slug)
+    preview = selectors.preview(dataset)
+    form = PublishForm(request.POST or None, initial={"version": preview.version})
+    if request.method == "POST" and form.is_valid():
+        try:
+            release = services.publish_release(
+                manager=request.user,  # type: ignore[arg-type]
+                dataset=dataset,
+                **form.cleaned_data,
+            )
+        except services.PublishRefused as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect("datasets:manage_release", pk=release.pk)
+    context = {
+        "dataset": dataset,
+        "preview": preview,
+        "in_progress": selectors.release_in_progress(dataset),
+        "form": form,
+    }
+    return render(request, "datasets/publish.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(is_data_manager)
+def release(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far the archives are; posting has those that failed built again."""
+    found = get_object_or_404(Release.objects.select_related("dataset", "created_by"), pk=pk)
+    if request.method == "POST":
+        for archive in found.archives.filter(status=Archive.Status.FAILED):
+            services.retry_archive(manager=request.user, archive=archive)  # type: ignore[arg-type]
+        return redirect("datasets:manage_release", pk=pk)
+    archives = list(found.archives.select_related("group"))
+    states = [archive.status for archive in archives]
+    context = {
+        "release": found,
+        "archives": archives,
+        "done": states.count(Archive.Status.READY),
+        "failed": states.count(Archive.Status.FAILED),
+        "working": any(state in (Archive.Status.PENDING, Archive.Status.BUILDING) for state in states),
+    }
+    return render(request, "datasets/manage_release.html", context)
