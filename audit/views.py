@@ -24,15 +24,12 @@ def _chosen(request: HttpRequest) -> dict[str, Any]:
 def events(request: HttpRequest) -> HttpResponse:
     page = Paginator(Event.objects.filter(**_chosen(request)), 100).get_page(request.GET.get("page"))
     people = get_user_model().objects.in_bulk({event.actor_id for event in page if event.actor_id})
-    query = request.GET.copy()
-    query.pop("page", None)
     return render(
         request,
         "audit/events.html",
         {
-            "page": page,
+            "page_obj": page,
             "rows": [(event, people.get(event.actor_id)) for event in page],
             "actions": Event.objects.order_by("action").values_list("action", flat=True).distinct(),
-            "query": query.urlencode(),
         },
     )
