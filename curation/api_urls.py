@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from curation import api
+
+urlpatterns = [
+    path("curation/queue/", api.Queue.as_view(), name="curation_queue"),
+    path("curation/<uuid:pk>/verdict/", api.Verdict.as_view(), name="curation_verdict"),
+]

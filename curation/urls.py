@@ -1,4 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from curation import views
 
 app_name = "curation"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("curation/", views.queue, name="queue"),
+    path("curation/set-aside/", views.set_aside, name="set_aside"),
+    path("curation/<uuid:pk>/", views.judge, name="judge"),
+    path("curation/<uuid:pk>/image.png", views.image, name="image"),
+    path("curation/<uuid:pk>/mask.png", views.mask, name="mask"),
+    path("curation/<uuid:pk>/retry", views.retry, name="retry"),
+]

@@ -1,7 +1,8 @@
 """The work of each stage: what it does with the bytes, and what it writes on the row afterwards.
 
 A stage may run again from its start at any time: it reads what the stages before it left, replaces its own files and
-changes the row only through `Outcome.apply`.
+changes the row only through `Outcome.apply`. What needs the model's runtime is imported by the stage itself, so that
+the web process never loads it.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imaging import quality
 from imaging.deid import deidentify as remove_identity
 from imaging.deid import pseudonym
 from imaging.formats import Format, decode, inspect, to_png
-from imaging.lungs import regions, segment
 from intake import candidates, keys
 from intake.models import Stage, UploadedFile
 from intake.quarantine import open_original, workspace
@@ -84,6 +83,8 @@ def _deidentify(file: UploadedFile) -> Outcome:
 
 
 def _segment(file: UploadedFile) -> Outcome:
+    from imaging.lungs import segment
+
     name = image_name(file)
     with workspace(file.pk) as work:
         found = segment(decode(candidates.fetch(file.pk, name, work / name)))
@@ -104,6 +105,9 @@ def _segment(file: UploadedFile) -> Outcome:
 
 
 def _assess(file: UploadedFile) -> Outcome:
+    from imaging import quality
+    from imaging.lungs import regions
+
     name = image_name(file)
     with workspace(file.pk) as work:
         pixels = decode(candidates.fetch(file.pk, name, work / name))

@@ -1,0 +1,62 @@
+"""Curation for programs. A token needs the scope `curate`."""
+
+from typing import cast
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from accounts.permissions import Allow
+from curation import policies, selectors, services
+from curation.serializers import CandidateSerializer, JudgedSerializer, VerdictSerializer
+from datasets.errors import DatasetError
+from intake.models import UploadedFile
+
+CURATOR = Allow(policies.is_curator, scope="curate")
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class Queue(ListAPIView[UploadedFile]):
+    """The files that wait for a verdict, the doubtful ones first."""
+
+    permission_classes = [CURATOR]
+    serializer_class = CandidateSerializer
+
+    def get_queryset(self) -> QuerySet[UploadedFile]:
+        return selectors.queue(self.request.query_params.get("dataset", ""))
+
+
+class Verdict(APIView):
+    """Accepts or rejects one file."""
+
+    permission_classes = [CURATOR]
+
+    @extend_schema(request=VerdictSerializer, responses=JudgedSerializer)
+    def post(self, request: Request, pk: str) -> Response:
+        file = get_object_or_404(UploadedFile, pk=pk)
+        said = VerdictSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        values, curator = said.validated_data, cast(User, request.user)
+        filename = None
+        try:
+            if values["verdict"] == "accept":
+                filename = services.accept(file, curator, values.get("quality", ""), values["no_text_seen"]).filename
+            else:
+                services.reject(file, curator, values["reason"], values["code"])
+        except services.AlreadyJudged as error:
+            raise Conflict(str(error)) from error
+        except (services.CurationError, DatasetError) as error:
+            raise ValidationError({"detail": str(error)}) from error
+        file.refresh_from_db()
+        return Response(JudgedSerializer({"id": file.pk, "stage": file.stage, "filename": filename}).data)

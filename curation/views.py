@@ -1,0 +1,166 @@
+from typing import Any, cast
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from accounts.policies import required
+from curation import policies, selectors, services
+from curation.forms import AcceptForm, RejectForm
+from datasets.errors import DatasetError
+from intake import candidates, words
+from intake.models import Stage, UploadedFile
+from intake.services import IntakeError
+
+PER_PAGE = 50
+
+
+@required(policies.is_curator)
+@never_cache
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    dataset = request.GET.get("dataset", "")
+    page = Paginator(selectors.queue(dataset), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(file, words.quality_reasons(file.assessment)) for file in page],
+        "dataset": dataset,
+        "waiting": selectors.waiting_by_dataset(),
+        "set_aside_count": selectors.set_aside().count(),
+    }
+    return render(request, "curation/queue.html", context)
+
+
+@required(policies.is_curator)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def judge(request: HttpRequest, pk: str) -> HttpResponse:
+    dataset = request.GET.get("dataset", "")
+    file = get_object_or_404(UploadedFile.objects.select_related("batch__dataset", "group", "hospital"), pk=pk)
+    if request.method == "POST":
+        return _decide(request, file, dataset)
+    if file.stage != Stage.CURATE:
+        messages.info(request, _("This file is no longer waiting for a verdict."))
+        return redirect("curation:queue")
+    return _judge_page(request, file, dataset, AcceptForm(), RejectForm(shortcut="r"))
+
+
+def _judge_page(
+    request: HttpRequest, file: UploadedFile, dataset: str, accept_form: AcceptForm, reject_form: RejectForm
+) -> HttpResponse:
+    context = {
+        "file": file,
+        "place": selectors.place(file, dataset),
+        "query": _query(dataset),
+        "quality_reasons": words.quality_reasons(file.assessment),
+        "contradictions": words.contradictions(file),
+        "accept_form": accept_form,
+        "reject_form": reject_form,
+    }
+    return render(request, "curation/judge.html", context)
+
+
+def _query(dataset: str) -> str:
+    return f"?{urlencode({'dataset': dataset})}" if dataset else ""
+
+
+def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpResponse:
+    # Found before the verdict, while the file still has its place.
+    following = selectors.place(file, dataset).next
+    rejects = request.POST.get("verdict") == "reject"
+    accept_form = AcceptForm(None if rejects else request.POST)
+    reject_form = RejectForm(request.POST if rejects else None, shortcut="r")
+    form: AcceptForm | RejectForm = reject_form if rejects else accept_form
+    if not form.is_valid():
+        if file.stage == Stage.CURATE:
+            return _judge_page(request, file, dataset, accept_form, reject_form)
+        _tell(request, form)
+        return redirect("curation:set_aside")
+    try:
+        words_ = _apply(file, cast(User, request.user), form)
+    except services.AlreadyJudged as error:
+        messages.warning(request, str(error))
+    except (services.CurationError, DatasetError) as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(dataset)}")
+    else:
+        messages.success(request, words_)
+    if file.stage == Stage.SET_ASIDE:
+        return redirect("curation:set_aside")
+    if following is None:
+        return redirect(f"{reverse('curation:queue')}{_query(dataset)}")
+    return redirect(f"{reverse('curation:judge', args=[following.pk])}{_query(dataset)}")
+
+
+def _apply(file: UploadedFile, curator: User, form: AcceptForm | RejectForm) -> str:
+    cleaned = form.cleaned_data
+    if isinstance(form, RejectForm):
+        services.reject(file, curator, cleaned["reason"], cleaned["code"])
+        return _("Rejected. The hospital sees the reason.")
+    radiograph = services.accept(file, curator, cleaned["quality"], cleaned["no_text_seen"])
+    return _("Accepted as {name}.").format(name=radiograph.filename)
+
+
+def _tell(request: HttpRequest, form: Any) -> None:
+    for errors in form.errors.values():
+        for error in errors:
+            messages.error(request, error)
+
+
+@required(policies.is_curator)
+@require_safe
+def image(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """The picture itself, 8 bit grey. Every look is audited here, where no other way leads to it."""
+    file = _candidate(request, pk)
+    response = _picture(file, "preview.png")
+    services.record_look(file, cast(User, request.user))
+    return response
+
+
+@required(policies.is_curator)
+@require_safe
+def mask(request: HttpRequest, pk: str) -> HttpResponseBase:
+    return _picture(_candidate(request, pk), "mask.png")
+
+
+def _candidate(request: HttpRequest, pk: str) -> UploadedFile:
+    return get_object_or_404(policies.visible_candidates(request.user), pk=pk)
+
+
+def _picture(file: UploadedFile, name: str) -> FileResponse:
+    try:
+        content = candidates.open_file(file.pk, name)
+    except FileNotFoundError:
+        raise Http404 from None
+    # Not even the curator's browser keeps it.
+    return FileResponse(content, content_type="image/png", headers={"Cache-Control": "no-store, private"})
+
+
+@required(policies.is_curator)
+@never_cache
+@require_safe
+def set_aside(request: HttpRequest) -> HttpResponse:
+    page = Paginator(selectors.set_aside(), PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(file, words.reason(file), RejectForm(auto_id=f"{file.pk}-%s")) for file in page]
+    return render(request, "curation/set_aside.html", {"page": page, "rows": rows})
+
+
+@required(policies.is_curator)
+@require_POST
+def retry(request: HttpRequest, pk: str) -> HttpResponse:
+    file = get_object_or_404(policies.visible_candidates(request.user), pk=pk)
+    try:
+        services.retry(file, cast(User, request.user))
+    except IntakeError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The file is on its way through the pipeline again."))
+    return redirect("curation:set_aside")

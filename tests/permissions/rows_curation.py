@@ -1,0 +1,37 @@
+from tests.permissions.rows import Row
+
+CURATORS = "login 403 403 403 403 403 200 403"
+CURATORS_GO_ON = "login 403 403 403 403 403 302 403"
+
+
+def _waiting(world):  # type: ignore[no-untyped-def]
+    return {"pk": world.files["curate"].pk}
+
+
+def _accepted(world):  # type: ignore[no-untyped-def]
+    return {"pk": world.files["accepted"].pk}
+
+
+def _set_aside(world):  # type: ignore[no-untyped-def]
+    return {"pk": world.files["set_aside"].pk}
+
+
+def _rejection(world):  # type: ignore[no-untyped-def]
+    return {"verdict": "reject", "code": "not_a_chest"}
+
+
+ROWS = [
+    Row("curation:queue", CURATORS),
+    Row("curation:judge", CURATORS, args=_waiting),
+    Row("curation:judge", CURATORS_GO_ON, args=_accepted),
+    Row("curation:judge", CURATORS_GO_ON, method="POST", args=_waiting, data=_rejection),
+    Row("curation:image", CURATORS, args=_waiting),
+    Row("curation:image", "login 403 403 403 403 403 404 403", args=_accepted),
+    Row("curation:mask", CURATORS, args=_waiting),
+    Row("curation:mask", "login 403 403 403 403 403 404 403", args=_accepted),
+    Row("curation:set_aside", CURATORS),
+    Row("curation:retry", CURATORS_GO_ON, method="POST", args=_set_aside),
+    Row("api:curation_queue", "401 403 403 403 403 403 200 403"),
+    Row("api:curation_verdict", "401 403 403 403 403 403 200 403", method="POST", args=_waiting, data=_rejection),
+    Row("api:curation_verdict", "401 403 403 403 403 403 409 403", method="POST", args=_accepted, data=_rejection),
+]

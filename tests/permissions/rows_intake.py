@@ -1,0 +1,47 @@
+from tests.permissions.rows import Row
+
+ONLY_MEMBERS = "login 403 403 403 200 404 403 403"
+HOSPITALS = "login 403 403 403 200 200 403 403"
+
+
+def _batch(world):  # type: ignore[no-untyped-def]
+    return {"pk": world.batch.pk}
+
+
+def _file(world):  # type: ignore[no-untyped-def]
+    return {"pk": world.files["curate"].pk}
+
+
+def _new_batch(world):  # type: ignore[no-untyped-def]
+    return {"title": "April", "hospital": world.hospital.pk, "dataset": world.dataset.pk}
+
+
+def _new_batch_api(world):  # type: ignore[no-untyped-def]
+    return {"title": "April", "hospital": world.hospital.number, "dataset": world.dataset.slug}
+
+
+def _description(world):  # type: ignore[no-untyped-def]
+    return {"group": world.other_group.pk, "sex": "F"}
+
+
+ROWS = [
+    #                           anon  rese gran expi hosp othe cura mana
+    Row("intake:batches", HOSPITALS),
+    Row("intake:batch_new", HOSPITALS),
+    # A member of another hospital cannot choose this one: the form comes back with the error.
+    Row("intake:batch_new", "login 403 403 403 302 200 403 403", method="POST", data=_new_batch),
+    Row("intake:template", HOSPITALS),
+    Row("intake:batch", ONLY_MEMBERS, args=_batch),
+    # Without a file the form comes back.
+    Row("intake:batch", ONLY_MEMBERS, method="POST", args=_batch),
+    Row("intake:batch_files", ONLY_MEMBERS, args=_batch),
+    Row("intake:file", ONLY_MEMBERS, args=_file),
+    Row("intake:file", "login 403 403 403 302 404 403 403", method="POST", args=_file, data=_description),
+    Row("intake:file_withdraw", "login 403 403 403 302 404 403 403", method="POST", args=_file),
+    Row("api:batches", "401 403 403 403 200 200 403 403"),
+    Row("api:batches", "401 403 403 403 201 400 403 403", method="POST", data=_new_batch_api),
+    Row("api:batch", "401 403 403 403 200 404 403 403", args=_batch),
+    Row("api:batch_files", "401 403 403 403 200 404 403 403", args=_batch),
+    Row("api:batch_files", "401 403 403 403 400 404 403 403", method="POST", args=_batch, format="multipart"),
+    Row("api:file", "401 403 403 403 200 404 403 403", args=_file),
+]
