@@ -34,9 +34,8 @@ QUALITY_REASONS: dict[str, Promise] = {
     "no_lungs": _("No lungs were found."),
     "one_lung": _("Only one lung was found."),
     "resolution": _("The lungs are under 300 px high or wide."),
-    "low_resolution": _("The lungs are under 300 px high or wide."),
-    "cut": _("The lungs reach the edge of the picture."),
-    "low_score": _("The shape of the lungs is unusual."),
+    "unsure": _("The network is unsure about the outline of the lungs."),
+    "shape": _("The outline does not look like two lungs."),
 }
 
 ERRORS: dict[str, Promise] = {

@@ -1,1 +1,5 @@
-"""Lungs in chest radiographs."""
+"""Lungs in frontal chest radiographs: the mask, and the region cut out around it."""
+
+from imaging.lungs.segmentation import Segmentation, segment
+
+__all__ = ["Segmentation", "segment"]

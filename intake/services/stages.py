@@ -115,7 +115,7 @@ def _assess(file: UploadedFile) -> Outcome:
             mask = np.asarray(image.convert("1"))
         to_png(pixels, work / "preview.png", max_side=PREVIEW_SIDE)
         candidates.store(file.pk, "preview.png", work / "preview.png")
-        judged = quality.assess(pixels, mask)
+        judged = quality.assess(mask, file.segmentation["confidence"])
         assessment: dict[str, Any] = {
             "quality": str(judged.quality),
             "score": round(float(judged.score), 4),

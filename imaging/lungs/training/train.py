@@ -1,6 +1,6 @@
 """Train the lung network. See README.md beside this file for the exact commands.
 
-    python -m imaging.lungs.training.train INDEX OUT --bfloat16
+python -m imaging.lungs.training.train INDEX OUT --bfloat16
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ def batch(data: Prepared, numbers: list[int], size: int, seed: list[int] | None)
     """Examples as (N, 1, S, S), (N, S, S) and (N,) tensors; the seed makes each example's changes repeatable."""
     pairs = [example(data, n, size, None if seed is None else np.random.default_rng([*seed, n])) for n in numbers]
     images, truths = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
-    return images[:, None].contiguous(memory_format=torch.channels_last), truths, torch.from_numpy(data.channels[numbers])
+    return (
+        images[:, None].contiguous(memory_format=torch.channels_last),
+        truths,
+        torch.from_numpy(data.channels[numbers]),
+    )
 
 
 @torch.no_grad()
@@ -69,7 +73,9 @@ def main() -> None:
             optimiser = torch.optim.Adam(network.parameters(), lr=rate)
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimiser,
-                lambda s, warm=warm, total=total: min(1, (s + 1) / warm) * (0.505 + 0.495 * math.cos(math.pi * s / total)),
+                lambda s, warm=warm, total=total: (
+                    min(1, (s + 1) / warm) * (0.505 + 0.495 * math.cos(math.pi * s / total))
+                ),
             )
             step = 0
             for epoch in range(epochs):
@@ -93,9 +99,13 @@ def main() -> None:
                     with torch.no_grad():
                         for kept, new in zip(average.parameters(), network.parameters(), strict=True):
                             kept.lerp_(new, 1 - keep)
-                torch.save({"size": size, "epoch": epoch, "network": average.state_dict()}, args.out / f"lungs-{size}.pt")
+                torch.save(
+                    {"size": size, "epoch": epoch, "network": average.state_dict()}, args.out / f"lungs-{size}.pt"
+                )
                 score = validate(average, validation, size)
-                curves.writerow([size, epoch + 1, f"{np.mean(losses):.4f}", f"{score:.4f}", f"{time.process_time() / 60:.1f}"])
+                curves.writerow(
+                    [size, epoch + 1, f"{np.mean(losses):.4f}", f"{score:.4f}", f"{time.process_time() / 60:.1f}"]
+                )
                 file.flush()
             network.load_state_dict(average.state_dict())
 
