@@ -13,6 +13,8 @@ graceful_timeout = 60
 keepalive = 75
 # The container's root is read-only; the heartbeat file must not wait for a disk anyway.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - memory, not a shared folder on disk
+# It would lie in a home folder, which the container's user does not have.
+control_socket_disable = True
 # Only nginx reaches this port, and it sets X-Forwarded-Proto itself.
 forwarded_allow_ips = "*"
 # No access log: addresses can carry invitation tokens. nginx writes one without them.

@@ -14,6 +14,7 @@ from typing import Any
 
 import compose  # type: ignore[import-untyped]
 import pytest
+from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from portal.keys import MAKERS
@@ -233,13 +234,23 @@ def test_the_entrypoint_hands_over_the_secrets_that_are_there(tmp_path: Path) ->
     assert "CXR_SECRET_KEY" not in run_entrypoint(tmp_path / "nothing")
 
 
+def test_gunicorn_takes_its_configuration() -> None:
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--print-config", "portal.wsgi"]
+    shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    taken = dict(re.findall(r"^(\w+) +=[ \t]*(.*?)$", shown, re.MULTILINE))
+    assert taken["worker_class"].startswith("gthread")
+    assert taken["control_socket_disable"] == "True", "the container's user has no home"
+    assert taken["accesslog"] == "None", "addresses carry invitation tokens"
+
+
 def health(part: str, **environment: str) -> int:
     command = [sys.executable, str(ROOT / "deploy/healthcheck.py"), part]
     return subprocess.run(command, env={"PATH": os.environ["PATH"], **environment}, capture_output=True).returncode
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_web_health_check_tells_a_working_portal_from_a_broken_one(live_server: LiveServer) -> None:
+def test_the_web_health_check_tells_a_working_portal_from_a_broken_one(live_server: LiveServer, client: Client) -> None:
+    client.get("/health/live")  # the first request loads every page's code, which may take longer than a check waits
     address = f"{live_server.url}/health/ready"
     assert health("web", CXR_ORIGIN=live_server.url, CXR_HEALTH_URL=address) == 0
     assert health("web", CXR_ORIGIN="http://somebody.else", CXR_HEALTH_URL=address) != 0
