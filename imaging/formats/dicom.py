@@ -164,9 +164,10 @@ def display_values(dataset: Dataset, stored: NDArray[np.integer[Any]]) -> NDArra
             shown = np.asarray(voi, dtype=np.float32) / np.float32(max(top, 1))
         elif text(dataset, "WindowCenter") and text(dataset, "WindowWidth"):
             shown = _window(values, dataset)
+        if shown is not None:
+            shown = np.clip(shown, 0, 1)
         if shown is None or np.ptp(np.percentile(shown[::8, ::8], (10, 90))) < MIN_CONTRAST:
             shown = stretch(values, padding)
-    shown = np.clip(shown, 0, 1)
     if text(dataset, "PhotometricInterpretation") == "MONOCHROME1":  # small stored values are bright
         shown = 1 - shown
     if padding is not None:

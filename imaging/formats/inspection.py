@@ -17,6 +17,7 @@ from .kinds import Format, sniff
 from .limits import guarded
 
 MAX_AGE = 90  # PS3.15 E.3.6 and common rules on health data: ages above 89 are one group
+_OLDEST = 130  # anything above is an error, not an age
 _VIEWS = {"AP", "PA", "LL", "RL", "LLD", "RLD", "LLO", "RLO"}
 # DX View (PS3.16 CID 4010); pydicom's codes also equal their older SRT forms.
 _VIEW_CODES = (
@@ -122,14 +123,13 @@ def _view(dataset: Dataset) -> str | None:
 def patient_age(dataset: Dataset) -> int | None:
     """Age in whole years, 90 for all above 89: PatientAge, else from the dates of birth and study."""
     found = re.fullmatch(r"(\d{1,3})([DWMY]?)", dicom.text(dataset, "PatientAge").upper())
-    if found:
-        years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2] or "Y"]
-    else:
+    years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2] or "Y"] if found else None
+    if years is None or years > _OLDEST:
         born, seen = _date(dataset, "PatientBirthDate"), _date(dataset, "StudyDate")
         if born is None or seen is None or born > seen:
             return None
         years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
-    return min(years, MAX_AGE) if years <= 130 else None
+    return min(years, MAX_AGE) if years <= _OLDEST else None
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:

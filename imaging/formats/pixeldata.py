@@ -77,14 +77,14 @@ class Native:
         values = np.frombuffer(data, dtype=f"{order}{'i' if self.signed else 'u'}{self.allocated // 8}")
         if self.signed:
             spare = self.allocated - self.stored
-            clean = ((values << spare) >> spare).astype(values.dtype)
+            clean = (values << spare) >> spare
         else:
             clean = values & np.array((1 << self.stored) - 1, dtype=values.dtype)
         if np.array_equal(clean, values):
             return data
         if "unused high bits" not in self.removed:
             self.removed.append("unused high bits")
-        return clean.tobytes()
+        return clean.astype(values.dtype).tobytes()  # arithmetic answers in native order
 
     def put_into(self, dataset: Dataset) -> None:
         """Set PixelData for pydicom to decode."""

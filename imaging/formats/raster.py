@@ -1,10 +1,12 @@
 """JPEG, PNG and TIFF files: opened by Pillow, first page, upright, grey."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from . import jpeg
 from .grey import stretch
@@ -19,6 +21,15 @@ COLOURED = 40
 MAX_COLOURED_SHARE = 0.002
 
 _ORIENTATION, _PHOTOMETRIC = 274, 262
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _GREY_MODES = {"L": 8, "LA": 8, "I;16": 16, "I;16L": 16, "I;16B": 16}
 _COLOUR_MODES = {"RGB": 8, "RGBA": 8, "P": 8}
 
@@ -37,16 +48,20 @@ def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
             raise Refused("unsupported_pixels")
         if kind is Format.PNG and _png_depth(path) > _bits(image):  # Pillow would cut 16 bit colour or alpha to 8
             raise Refused("unsupported_pixels")
-        turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        if kind is Format.TIFF and orientation in _UPRIGHT:
+            image = Image.open(_unturned(path), formats=["TIFF"])
         inverted = kind is Format.TIFF and image.mode.startswith("I;16") and _tiff_tag(image, _PHOTOMETRIC) == 0
         try:
             image.load()
         except OSError as error:
             raise Refused("truncated" if "truncated" in str(error) else "undecodable") from None
-        image = _plain(ImageOps.exif_transpose(image))
+        image = _plain(image)
+        if orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[orientation])
         if inverted:  # Pillow inverts MINISWHITE at 8 bits only
             image = Image.fromarray(np.uint16(65535) - np.asarray(image))
-        return image, turned
+        return image, orientation in _UPRIGHT
 
 
 def check_stream(path: Path) -> jpeg.Jpeg:
@@ -69,6 +84,15 @@ def to_float(image: Image.Image) -> NDArray[np.float32]:
         shown: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(255)
         return shown
     return stretch(pixels.astype(np.float32))
+
+
+def _unturned(path: Path) -> BytesIO:
+    """The TIFF with its orientation set to 1: Pillow (13.0) turns TIFFs itself and scrambles uncompressed ones."""
+    data = BytesIO(path.read_bytes())
+    with tifffile.TiffFile(data, mode="r+") as tiff:
+        tiff.pages.first.tags[_ORIENTATION].overwrite(1)
+    data.seek(0)
+    return data
 
 
 def _bits(image: Image.Image) -> int:
