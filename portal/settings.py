@@ -25,7 +25,7 @@ CXR_ORIGIN = env.str("CXR_ORIGIN", default="http://127.0.0.1:8000").rstrip("/")
 
 
 def _secret_key() -> str:
-    """The signing key: from the environment, or (embedded) from the keys folder where `init_keys` puts one."""
+    """The signing key: from the environment, or (embedded) from the keys folder, where one is made."""
     if key := str(env.str("CXR_SECRET_KEY", default="")):
         return key
     if not CXR_EMBEDDED:
@@ -127,6 +127,8 @@ TEMPLATES = [
 ]
 
 # --- Database: the truth ------------------------------------------------------------------------------------------
+if not CXR_EMBEDDED and not env.str("CXR_DATABASE_URL", default=""):
+    raise ImproperlyConfigured("Set CXR_DATABASE_URL: a server installation keeps its data in PostgreSQL.")
 DATABASES = {"default": env.db_url("CXR_DATABASE_URL", default=f"sqlite:///{CXR_VAR}/portal.sqlite3")}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CXR_DATABASE_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -265,6 +267,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if env.bool("CXR_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Rate limits count the visitor's address, not the proxy's; nginx sets X-Forwarded-For to that one address.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
