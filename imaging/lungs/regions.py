@@ -57,7 +57,14 @@ def cut(pixels: NDArray[np.float32], mask: NDArray[np.bool_], *, size: int = SIZ
 
 
 def put_back(region_mask: NDArray[np.bool_], transform: dict[str, Any]) -> NDArray[np.bool_]:
-    """The (H, W) bool mask on the original image that a (size, size) mask of its region stands for."""
+    """The (H, W) bool mask on the original image that a (size, size) mask of its region stands for.
+
+    Exact: lungs that were enlarged to the region return bit for bit; where they were shrunk, every pixel of the
+    region's mask returns as a block of the original's, from which the same cut makes the same region's mask.
+    Raises ValueError when the mask has not the region's size.
+    """
+    if region_mask.shape != (transform["size"], transform["size"]):
+        raise ValueError("the mask has not the size of the region")
     top, left, bottom, right = transform["box"]
     offset_top, offset_left, inner_height, inner_width = transform["inner"]
     inner = region_mask[offset_top : offset_top + inner_height, offset_left : offset_left + inner_width]
@@ -77,5 +84,5 @@ def _shown(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.u
 
 
 def _resized_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    grey = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(np.asarray(grey) >= 128, bool)
+    # Nearest neighbour: what was enlarged comes back bit for bit, whichever way went first.
+    return np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST), bool)

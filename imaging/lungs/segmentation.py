@@ -1,10 +1,12 @@
 """From a radiograph to the mask of its lungs: one pass of the network, then what is plainly wrong is mended."""
 
 import hashlib
+import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -15,11 +17,9 @@ from skimage.measure import label, regionprops
 from imaging.lungs.preparation import prepare, resize
 
 WEIGHTS = Path(__file__).with_name("weights") / "lungs.onnx"
-SIZE = 256
-"""Side of the network's square input in pixels; the weights hold for the size that they were trained at."""
-_CHANNELS = {"full": 0, "field": 1}
+"""The network; lungs.json beside it holds its version, its input's side in pixels, its conventions and its SHA-256."""
 _SPECK = 0.01
-"""A component smaller than this part of the canvas is no lung."""
+"""A component smaller than this part of the picture is no lung."""
 
 Convention = Literal["full", "field"]
 
@@ -28,7 +28,7 @@ Convention = Literal["full", "field"]
 class Segmentation:
     """The lungs of one image.
 
-    mask: (H, W) bool, at the image's own size. probability: (H, W) float32, 0..1, before anything was mended.
+    mask: (H, W) bool, at the image's own size. probability: (H, W) float32, 0..1, as the network gave it.
     confidence: mean certainty |2p - 1| of the network within and around the mask, 0..1; 0 when no lung was found.
     """
 
@@ -39,18 +39,30 @@ class Segmentation:
 
 
 @cache
-def _session() -> onnxruntime.InferenceSession:
-    """One session per process, made at the first use, so that a forked worker never shares its parent's threads."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
+def _facts() -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(WEIGHTS.with_suffix(".json").read_text())
+    return facts
 
 
 @cache
+def _session() -> onnxruntime.InferenceSession:
+    """One session per process, made at the first use; raises RuntimeError when the weights are damaged."""
+    weights = WEIGHTS.read_bytes()
+    if hashlib.sha256(weights).hexdigest() != _facts()["sha256"]:
+        raise RuntimeError(f"{WEIGHTS.name} is damaged or does not belong to {WEIGHTS.stem}.json")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+# A session does not survive a fork: the child makes its own.
+os.register_at_fork(after_in_child=_session.cache_clear)
+
+
 def model_version() -> str:
-    """What names the weights in every record: the first 12 digits of their SHA-256."""
-    return "unet-" + hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
+    """What names the weights in every record: their version and the first 8 digits of their SHA-256."""
+    return f"{_facts()['version']}-{_facts()['sha256'][:8]}"
 
 
 def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Segmentation:
@@ -61,22 +73,23 @@ def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Seg
     array has two dimensions and the convention is known. U-Net after Ronneberger et al. 2015 with SELU and Dice loss
     as Prazuch et al. used them; see training/MODEL_CARD.md.
     """
-    if convention not in _CHANNELS:
+    conventions: list[str] = _facts()["conventions"]
+    if convention not in conventions:
         raise ValueError(f"unknown convention {convention!r}: 'full' or 'field'")
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError("a radiograph is a two-dimensional array")
     try:
-        canvas, frame = prepare(pixels, SIZE)
+        canvas, frame = prepare(pixels, _facts()["size"])
     except ValueError:
         return _nothing(pixels.shape)
     output = _session().run(None, {"image": canvas[None, None]})[0]
-    inner = np.asarray(output[0, _CHANNELS[convention]], dtype=np.float32)[frame.on_canvas()]
-    kept = _two_lungs(inner >= 0.5)
-    probability = np.clip(resize(inner, frame.height, frame.width), 0, 1)
-    # Enlarged before it is cut at one half, so that the outline is smooth at the image's own resolution.
-    near = resize(ndimage.binary_dilation(kept, iterations=2).astype(np.float32), frame.height, frame.width) > 0
-    mask = ndimage.binary_fill_holes((probability >= 0.5) & near) if kept.any() else np.zeros(pixels.shape, bool)
-    return Segmentation(np.asarray(mask, bool), probability, _confidence(inner, kept), model_version())
+    found = np.asarray(output[0, conventions.index(convention)], dtype=np.float32)[frame.on_canvas()]
+    kept = _two_lungs(found >= 0.5)
+    # Holes and specks change sides before the enlargement, so that the outline is smooth at the image's own size.
+    mended = np.where((found >= 0.5) == kept, found, 1 - found)
+    mask = resize(mended, frame.height, frame.width) >= 0.5
+    probability = np.clip(resize(found, frame.height, frame.width), 0, 1)
+    return Segmentation(mask, probability, _confidence(found, kept), model_version())
 
 
 def _nothing(shape: tuple[int, ...]) -> Segmentation:

@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=None, help="folder for prepared arrays (default: OUT/cache)")
     parser.add_argument("--stages", default="128:15:8:0.001,256:10:4:0.0007", help="size:epochs:batch:rate, ...")
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--bfloat16", action="store_true", help="faster where the processor has avx512_bf16")
     args = parser.parse_args()
 
@@ -62,6 +63,8 @@ def main() -> None:
     cache = args.cache or args.out / "cache"
     training, validation = load(args.index, "train", largest, cache), load(args.index, "validation", largest, cache)
     network = UNet().to(memory_format=torch.channels_last)
+    if args.start:
+        network.load_state_dict(torch.load(args.start, weights_only=True)["network"])
     average = copy.deepcopy(network)
 
     with (args.out / "curves.csv").open("w", newline="") as file:
