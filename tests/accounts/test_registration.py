@@ -4,6 +4,7 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import LazySettings
 from django.core import mail as outbox
 from django.test import Client
 from django.urls import reverse
@@ -110,3 +111,9 @@ def test_mails_come_in_the_language_of_the_last_log_in(client: Client, people: P
     )
     user.refresh_from_db()
     assert user.language == "pl"
+
+
+def test_a_provider_that_is_not_configured_is_not_there(client: Client, settings: LazySettings) -> None:
+    settings.SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+    assert client.get(reverse("orcid_login")).status_code == 404
+    assert client.get(reverse("orcid_callback")).status_code == 404
