@@ -29,6 +29,8 @@ class AccessRequestForm(forms.Form):
 
 
 class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
+    licence_url = forms.URLField(label=_("Licence address"), required=False, assume_scheme="https")
+
     class Meta:
         model = Dataset
         fields = (

@@ -104,7 +104,11 @@ def _counts(release: Release, *keys: str) -> list[tuple[tuple[str, ...], int]]:
     """The class id, class and values of `keys` that occur (text, unknown is empty), and how many images have them."""
     columns = {f"column_{number}": KT(f"metadata__{key}") for number, key in enumerate(("class_id", "class", *keys))}
     rows = release.items.order_by().annotate(**columns).values_list(*columns).annotate(Count("pk"))
-    return [(tuple(UNKNOWN if value is None else str(value) for value in values), count) for *values, count in rows]
+    # JSON's null comes as NULL from PostgreSQL and as the word from SQLite.
+    return [
+        (tuple(UNKNOWN if value in (None, "null") else str(value) for value in values), count)
+        for *values, count in rows
+    ]
 
 
 def _by_class(release: Release, key: str, classes: list[str], values: tuple[str, ...]) -> Table:

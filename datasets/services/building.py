@@ -150,7 +150,7 @@ def _place(archive: Archive, attempt: int) -> str:
 def _finish(claim: _Claim, path: str, content: Digested) -> bool:
     """The one commit that counts: the archive is ready, and the release public if it was the last one."""
     # The release's row first, always: whoever comes last sees what the others committed.
-    release = Release.objects.select_for_update().get(archives=claim.archive_id)
+    release = Release.objects.select_for_update(of=("self",)).get(archives=claim.archive_id)
     ready = Archive.objects.filter(claim.held()).update(
         status=_Status.READY,
         file=path,

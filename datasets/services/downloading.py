@@ -1,6 +1,5 @@
 """Handing out archives. Every answer with bytes is a row and two events, whoever breaks the connection."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -12,7 +11,6 @@ from datasets.models import Archive, Download
 from datasets.ranges import ByteRange
 
 CHUNK = 128 * 1024  # bytes
-log = logging.getLogger(__name__)
 
 
 @transaction.atomic
