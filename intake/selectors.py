@@ -43,7 +43,7 @@ def progress(batch: UploadBatch) -> Progress:
 
 
 def with_counts(batches: QuerySet[UploadBatch]) -> QuerySet[UploadBatch]:
-    """Annotates files (all), moving, waiting (for a curator), set_aside, accepted and rejected."""
+    """The newest first. Annotates file_count (all), moving, waiting (for a curator), set_aside, accepted and rejected."""
 
     def count(*stages: Stage) -> Count:
         return Count("files", filter=Q(files__stage__in=stages))
@@ -55,7 +55,7 @@ def with_counts(batches: QuerySet[UploadBatch]) -> QuerySet[UploadBatch]:
         set_aside=count(Stage.SET_ASIDE),
         accepted=count(Stage.ACCEPTED),
         rejected=count(Stage.REJECTED),
-    )
+    ).order_by("-created_at", "-pk")
 
 
 def files_of(batch: UploadBatch, stage: str = "") -> QuerySet[UploadedFile]:
