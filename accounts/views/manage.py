@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
@@ -40,7 +41,7 @@ def manage_requests(request: HttpRequest) -> HttpResponse:
 def manage_request(request: HttpRequest, pk: int) -> HttpResponse:
     manager = cast(User, request.user)
     asked = get_object_or_404(selectors.requests(), pk=pk)
-    form = DecisionForm(request.POST or None)
+    form = DecisionForm(request.POST or None, initial={"days": settings.CXR_GRANT_DAYS})
     if request.method == "POST" and form.is_valid():
         granted = form.cleaned_data["decision"] == "grant"
         try:

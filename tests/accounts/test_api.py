@@ -55,7 +55,8 @@ def test_the_journey_of_a_researcher(world: World) -> None:
     assert client.post(signature_url, signed, format="json").status_code == 400
     answer = client.post(signature_url, {**signed, "agree": True}, format="json")
     assert (answer.status_code, answer.json()["text_sha256"]) == (201, world.agreement.sha256)
-    for wrong in ({"groups": [9]}, {"dataset": "no-such"}, {"groups": []}, {"purpose": ""}):
+    senseless: list[dict[str, object]] = [{"groups": [9]}, {"dataset": "no-such"}, {"groups": []}, {"purpose": ""}]
+    for wrong in senseless:
         assert client.post("/api/v1/access-requests/", {**asked, **wrong}, format="json").status_code == 400
     answer = client.post("/api/v1/access-requests/", asked, format="json")
     assert (answer.status_code, answer.json()["groups"]) == (201, [1, 2])

@@ -158,7 +158,7 @@ def test_a_manager_decides_and_revokes(world: World) -> None:
     url = reverse("accounts:manage_request", args=[world.request.pk])
     assert url in _page(client, reverse("accounts:manage_requests"))
     page = _page(client, url)
-    for fact in (world.researcher.email, "To learn.", "NORMAL", "not signed", "Poland"):
+    for fact in (world.researcher.email, "To learn.", "NORMAL", "not signed", "Poland", 'value="365"'):
         assert fact in page
     answer = client.post(url, {"decision": "refuse", "reason": ""})
     assert "Give the reason for the refusal" in answer.content.decode()
