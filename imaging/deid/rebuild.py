@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
@@ -34,7 +34,7 @@ def _tag(keyword: str) -> int:
     tag = tag_for_keyword(keyword)
     if tag is None:
         raise KeyError(keyword)
-    return tag
+    return int(tag)
 
 
 @cache
@@ -54,6 +54,8 @@ class Rebuilt:
     def __init__(self, file: BinaryIO, keyed: Keyed, patient: str) -> None:
         self._source, stream = reader.read_header(file)
         self._keyed = keyed
+        # Plain integers as keys: looking up pydicom's tags costs more than all the checks.
+        self._found = {int(tag): element for tag, element in self._source.items()}
         self._kept: list[Entry] = []
         self._replaced: list[Entry] = []
         self._removed: list[Entry] = []
@@ -193,12 +195,11 @@ class Rebuilt:
         return known
 
     def _left_out(self) -> None:
-        for tag in self._source.keys():  # noqa: SIM118 (iterating would convert every element)
-            if tag not in _HANDLED:
-                private = tag.is_private
-                name = "" if private else keyword_for_tag(tag)
-                rule = "private" if private else "not in the table"
-                self._removed.append(Entry(name or f"({tag.group:04x},{tag.element:04x})", rule))
+        for tag in sorted(self._found.keys() - _HANDLED):
+            private = tag >> 16 & 1
+            name = "" if private else keyword_for_tag(tag)
+            rule = "private" if private else "not in the table"
+            self._removed.append(Entry(name or f"({tag >> 16:04x},{tag & 0xFFFF:04x})", rule))
 
     def _put(self, keyword: str, values: Values | tuple[Dataset, ...], rule: str, *, replaced: bool = False) -> None:
         vr = _vr(keyword)
@@ -210,9 +211,10 @@ class Rebuilt:
     def _values(self, keyword: str) -> Values | None:
         """The values as the standard's representation gives them; None when the attribute is absent."""
         tag = _tag(keyword)
-        if tag not in self._source:
+        element = self._found.get(tag)
+        if element is None:
             return None
-        vr, element = _vr(keyword), self._source.get_item(tag)
+        vr = _vr(keyword)
         if vr == "SQ":
             found = self._source[tag].value
             return [item for item in found if isinstance(item, Dataset)] if found else []
@@ -221,7 +223,7 @@ class Rebuilt:
             if vr in ("US", "SS", "US or SS"):
                 if len(data) != 2:
                     return ["malformed"] if data else []
-                order = "little" if element.is_little_endian else "big"
+                order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
                 signed = vr == "SS" or (vr != "US" and self._signed)
                 return [int.from_bytes(data, order, signed=signed)]
             plain = data.decode("latin-1").strip(" \x00")

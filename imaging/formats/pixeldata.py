@@ -75,13 +75,16 @@ class Native:
     def _cleared(self, data: bytes) -> bytes | memoryview:
         order = ">" if self.big_endian else "<"
         values = np.frombuffer(data, dtype=f"{order}{'i' if self.signed else 'u'}{self.allocated // 8}")
+        low, high = (
+            (-(1 << self.stored - 1), (1 << self.stored - 1) - 1) if self.signed else (0, (1 << self.stored) - 1)
+        )
+        if values.max() <= high and values.min() >= low:
+            return data
         if self.signed:
             spare = self.allocated - self.stored
             clean = (values << spare) >> spare
         else:
-            clean = values & np.array((1 << self.stored) - 1, dtype=values.dtype)
-        if np.array_equal(clean, values):
-            return data
+            clean = values & np.array(high, dtype=values.dtype)
         if "unused high bits" not in self.removed:
             self.removed.append("unused high bits")
         return clean.astype(values.dtype).tobytes()  # arithmetic answers in native order
