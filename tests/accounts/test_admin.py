@@ -1,0 +1,58 @@
+"""The back office: roles are given there and recorded; evidence stays as it is."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Agreement
+from audit.models import Event
+from tests.world import World
+
+
+@pytest.fixture
+def staff(world: World) -> Client:
+    manager = world.manager
+    manager.is_staff = manager.is_superuser = True
+    manager.save()
+    client = Client()
+    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_giving_a_role_is_recorded(staff: Client, world: World) -> None:
+    url = reverse("admin:accounts_user_change", args=[world.researcher.pk])
+    fields = staff.get(url).context["adminform"].form.initial
+    values = {name: fields[name] for name in ("email", "name", "institution", "country", "purpose", "language")}
+    assert staff.post(url, {**values, "is_active": "on", "is_curator": "on"}).status_code == 302
+    world.researcher.refresh_from_db()
+    assert world.researcher.is_curator
+    assert Event.objects.get(action="user.changed").data == {"fields": ["is_curator"]}
+    assert staff.post(reverse("admin:accounts_user_delete", args=[world.granted.pk])).status_code == 403
+
+
+def test_a_person_is_added(staff: Client) -> None:
+    url = reverse("admin:accounts_user_add")
+    assert staff.get(url).status_code == 200
+    new = {"email": "n@example.org", "name": "Nina", "password1": "battery staple 9", "password2": "battery staple 9"}
+    assert staff.post(url, {**new, "usable_password": "true"}).status_code == 302
+    assert Event.objects.filter(action="user.created").exists()
+
+
+@pytest.mark.parametrize("model", ["signature", "accessrequest", "accessgrant", "invitation", "apitoken", "agreement"])
+def test_evidence_can_only_be_looked_at(staff: Client, world: World, model: str) -> None:
+    page = staff.get(reverse(f"admin:accounts_{model}_changelist"))
+    assert page.status_code == 200
+    row = page.context["cl"].queryset.first()
+    change = reverse(f"admin:accounts_{model}_change", args=[row.pk])
+    looked = staff.get(change)
+    assert looked.status_code == 200
+    assert getattr(row, "token_hash", "no hash here") not in looked.content.decode()
+    assert staff.post(change, {}).status_code == 403
+    assert staff.post(reverse(f"admin:accounts_{model}_delete", args=[row.pk])).status_code == 403
+
+
+def test_a_new_agreement_is_published(staff: Client) -> None:
+    values = {"code": "dua", "version": "2", "title": "Agreement", "text": "Be kind."}
+    assert staff.post(reverse("admin:accounts_agreement_add"), values).status_code == 302
+    assert len(Agreement.objects.get(version="2").sha256) == 64
+    assert Event.objects.filter(action="agreement.published").exists()
