@@ -61,10 +61,17 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
             del self.fields["slug"]
 
 
+_SMALL = "form-control form-control-sm"  # of a control that stands in a table
+
+
 class GroupForm(forms.Form):
-    class_id = forms.IntegerField(label=_("Class id"), min_value=1, max_value=99)
-    label = forms.CharField(label=_("Label"), max_length=60)
-    subtype_prefix = forms.CharField(label=_("Subtype prefix"), max_length=4, required=False)
+    class_id = forms.IntegerField(
+        label=_("Class id"), min_value=1, max_value=99, widget=forms.NumberInput(attrs={"class": _SMALL})
+    )
+    label = forms.CharField(label=_("Label"), max_length=60, widget=forms.TextInput(attrs={"class": _SMALL}))
+    subtype_prefix = forms.CharField(
+        label=_("Subtype prefix"), max_length=4, required=False, widget=forms.TextInput(attrs={"class": _SMALL})
+    )
 
 
 GroupFormSet = forms.formset_factory(GroupForm, extra=3, can_delete=True, max_num=40)
