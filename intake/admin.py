@@ -7,7 +7,7 @@ from unfold.admin import ModelAdmin
 from intake.models import StageRun, UploadBatch, UploadedFile
 
 
-class ReadOnly(ModelAdmin):
+class ReadOnly(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Evidence: to be looked at in the back office, changed by nobody there."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:

@@ -36,12 +36,6 @@ class Batches(ListCreateAPIView[UploadBatch]):
     def get_queryset(self) -> QuerySet[UploadBatch]:
         return _batches(self.request)
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        serializer = super().get_serializer(*args, **kwargs)
-        if isinstance(serializer, BatchSerializer):
-            serializer.fields["hospital"].queryset = policies.hospitals_of(self.request.user)
-        return serializer
-
     def perform_create(self, serializer: BaseSerializer[UploadBatch]) -> None:
         batch = services.open_batch(user=self.request.user, **serializer.validated_data)
         serializer.instance = _batches(self.request).get(pk=batch.pk)
@@ -84,9 +78,9 @@ class BatchFiles(ListAPIView[UploadedFile]):
     def post(self, request: Request, pk: int) -> Response:
         batch = get_object_or_404(policies.visible_batches(request.user).select_related("hospital", "dataset"), pk=pk)
         fields = [field for field in UploadForm.field_order if field not in request.FILES]
-        data = {field: request.data.get(field, "") for field in fields}
-        if class_id := request.data.get("class_id", ""):
-            group = batch.dataset.groups.filter(class_id=class_id).first() if str(class_id).isdecimal() else None
+        data: dict[str, Any] = {field: request.POST.get(field, "") for field in fields}
+        if class_id := request.POST.get("class_id", ""):
+            group = batch.dataset.groups.filter(class_id=class_id).first() if class_id.isdecimal() else None
             if group is None:
                 return Response({"class_id": ["The dataset has no such class."]}, status.HTTP_400_BAD_REQUEST)
             data["group"] = group.pk

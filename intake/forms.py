@@ -21,12 +21,13 @@ class BatchForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["hospital"] = forms.ModelChoiceField(policies.hospitals_of(user), label=_("Hospital"))
-        self.fields["dataset"] = forms.ModelChoiceField(open_datasets(), label=_("Dataset"))
-        for name in ("hospital", "dataset"):
-            choices = list(self.fields[name].queryset[:2])
-            if len(choices) == 1:
-                self.initial.setdefault(name, choices[0])
+        for name, label, choices in (
+            ("hospital", _("Hospital"), policies.hospitals_of(user)),
+            ("dataset", _("Dataset"), open_datasets()),
+        ):
+            self.fields[name] = forms.ModelChoiceField(choices, label=label)
+            if len(only := list(choices[:2])) == 1:
+                self.initial.setdefault(name, only[0])
 
 
 class DescriptionForm(forms.Form):
@@ -81,9 +82,7 @@ class UploadForm(DescriptionForm):
 
     field_order = [FILES_FIELD, "group", TABLE_FIELD, "patient_key", "sex", "age", "smoke", "smoke_packyears"]
 
-    files = _ManyFilesField(
-        label=_("Radiographs"), help_text=_("DICOM, JPEG, PNG or TIFF. What identifies the patient is removed.")
-    )
+    files = _ManyFilesField(label=_("Radiographs"))  # type: ignore[assignment]  # a field, as Django reads it
     table = forms.FileField(
         label=_("Table"),
         required=False,

@@ -43,7 +43,7 @@ def progress(batch: UploadBatch) -> Progress:
 
 
 def with_counts(batches: QuerySet[UploadBatch]) -> QuerySet[UploadBatch]:
-    """The newest first. Annotates file_count (all), moving, waiting (for a curator), set_aside, accepted and rejected."""
+    """The newest first, with file_count, moving, waiting (for a curator), set_aside, accepted and rejected."""
 
     def count(*stages: Stage) -> Count:
         return Count("files", filter=Q(files__stage__in=stages))

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import Hospital
-from intake import names, words
+from intake import names, policies, words
 from intake.models import UploadBatch, UploadedFile
 from intake.selectors import open_datasets
 
@@ -36,6 +36,12 @@ class BatchSerializer(serializers.ModelSerializer[UploadBatch]):
             "rejected",
         ]
         read_only_fields = ["created_at"]
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        if "request" in self.context:  # not where the schema is drawn up
+            fields["hospital"].queryset = policies.hospitals_of(self.context["request"].user)
+        return fields
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):

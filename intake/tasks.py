@@ -8,8 +8,8 @@ from intake import services
 
 # The limit ends a decoder that hangs before another task may take the stage over.
 @shared_task(bind=True, name="intake.tasks.run_stage", time_limit=max(settings.CXR_STAGE_LEASE_SECONDS - 5, 5))
-def run_stage(self: Task, file_id: str) -> None:
-    services.run_stage(file_id, self.request.id)
+def run_stage(self: "Task[[str], None]", file_id: str) -> None:
+    services.run_stage(file_id, str(self.request.id))
 
 
 @shared_task(name="intake.tasks.sweep")

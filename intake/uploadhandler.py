@@ -6,11 +6,11 @@ taken over by the end of the request is removed again.
 """
 
 import io
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import structlog
 from django.conf import settings
-from django.core.files.base import File
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
@@ -28,14 +28,13 @@ TABLE_FIELD = "table"
 MAX_TABLE_BYTES = 5 * 1024 * 1024
 
 
-class SealedUpload(File):  # type: ignore[type-arg]
+class SealedUpload(UploadedFile):  # type: ignore[type-arg]
     """A file of the request: its bytes are in the quarantine already, or `refusal` says why they are not."""
 
     def __init__(self, name: str, sealed: Sealed | None, refusal: Promise | str = "") -> None:
-        super().__init__(None, name=name)
+        super().__init__(None, name=name, size=sealed.size if sealed else 0)
         self.sealed = sealed
         self.refusal = refusal
-        self.size = sealed.size if sealed else 0
 
     def close(self) -> None:
         """Called by Django at the end of every request, and when parsing it fails."""
@@ -43,13 +42,12 @@ class SealedUpload(File):  # type: ignore[type-arg]
             self.sealed.discard()
 
 
-class TableUpload(File):  # type: ignore[type-arg]
+class TableUpload(UploadedFile):  # type: ignore[type-arg]
     """The table of the request, in memory; `refusal` says why there is none."""
 
     def __init__(self, name: str, content: bytes, refusal: Promise | str = "") -> None:
-        super().__init__(io.BytesIO(content), name=name)
+        super().__init__(io.BytesIO(content), name=name, size=len(content))
         self.refusal = refusal
-        self.size = len(content)
 
 
 class _Counting:
@@ -78,7 +76,7 @@ class SealingUploadHandler(FileUploadHandler):
         input_data: IO[bytes],
         META: dict[str, Any],  # noqa: N803 (Django's name)
         content_length: int,
-        boundary: bytes,
+        boundary: bytes,  # type: ignore[override]  # that is what Django hands over
         encoding: str | None = None,
     ) -> Any:
         if self._parsing:
@@ -86,7 +84,7 @@ class SealingUploadHandler(FileUploadHandler):
         self._parsing = True
         body = _Counting(input_data)
         try:
-            post, files = MultiPartParser(META, body, [self], encoding).parse()
+            post, files = MultiPartParser(META, cast(Any, body), [self], encoding).parse()
         except BaseException:
             self.upload_interrupted()
             raise
@@ -129,7 +127,7 @@ class SealingUploadHandler(FileUploadHandler):
             else:
                 self._table += raw_data
 
-    def file_complete(self, file_size: int) -> File:  # type: ignore[type-arg]
+    def file_complete(self, file_size: int) -> UploadedFile:  # type: ignore[type-arg]
         name = self.file_name or ""
         if self.field_name != FILES_FIELD:
             return TableUpload(name, bytes(self._table or b""), self._refusal)

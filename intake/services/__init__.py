@@ -4,13 +4,12 @@ from intake.services.changes import retry, update_file, withdraw
 from intake.services.errors import Duplicate, IntakeError
 from intake.services.pipeline import run_stage
 from intake.services.receiving import open_batch, receive_file
-from intake.services.taking import Problem, Taken, take_files
+from intake.services.taking import Taken, take_files
 from intake.services.upkeep import clean_up, clean_up_on_commit, purge, sweep
 
 __all__ = [
     "Duplicate",
     "IntakeError",
-    "Problem",
     "Taken",
     "clean_up",
     "clean_up_on_commit",

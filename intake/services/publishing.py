@@ -20,7 +20,7 @@ def publish(file_id: uuid.UUID, countdown: int = 0) -> bool:
     from intake.tasks import run_stage
 
     try:
-        run_stage.apply_async((str(file_id),), countdown=countdown or None, retry=False)
+        run_stage.apply_async((str(file_id),), countdown=countdown, retry=False)
     except (OperationalError, OSError):
         logger.warning("broker_unreachable", file_id=str(file_id))
         return False

@@ -61,7 +61,8 @@ def test_an_accepted_image_is_in_the_library_and_nowhere_else(
     assert candidate.pk not in list(candidates.folders())
     assert (radiograph.quality, radiograph.quality_score, radiograph.set) == ("Good", 0.5, "train")
     assert (radiograph.sex, radiograph.age, radiograph.patient.key_hash) == ("F", 61, "ab" * 32)
-    assert hashlib.sha256(radiograph.file.read()).hexdigest() == radiograph.sha256
+    with storages["library"].open(radiograph.file.name) as content:
+        assert hashlib.sha256(content.read()).hexdigest() == radiograph.sha256
     assert LungMask.objects.get(radiograph=radiograph).model_version == "m1"
     assert LungRegion.objects.get(radiograph=radiograph).transform == {"size": 512}
     event = Event.objects.get(action="file.accepted")

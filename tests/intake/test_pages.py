@@ -89,6 +89,7 @@ def test_queries_do_not_grow_with_the_files(client: Client, world: World, route:
 
 def test_the_page_of_a_file_tells_its_story(client: Client, world: World) -> None:
     file = world.files[Stage.REJECTED]
+    file.refresh_from_db()
     file.reason_code, file.reason = "text_in_picture", "Top left."
     file.deid_report = {"profile": "P", "removed": [{"attribute": "PatientName", "rule": "r"}]}
     file.save()
