@@ -235,6 +235,7 @@ MFA_TOTP_ISSUER = "CXR Commons"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = CXR_EMBEDDED
 SOCIALACCOUNT_PROVIDERS = env.json("CXR_SOCIAL_PROVIDERS", default={})
 SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
 
 # --- Mail ---------------------------------------------------------------------------------------------------------
 CXR_OUTBOX = CXR_VAR / "outbox"

@@ -26,6 +26,8 @@ def installation() -> Iterator[ValkeyServer]:
 @pytest.fixture(autouse=True)
 def fresh(settings: LazySettings, tmp_path: Path) -> None:
     """Every test has its own files, and rate limits start anew."""
+    # Nobody attacks these accounts: a slow hash per person would be most of the tests' time.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     storages = {**settings.STORAGES}
     for name in ("quarantine", "candidates", "library", "archives"):
         options = {**storages[name]["OPTIONS"], "location": str(tmp_path / name)}

@@ -3,18 +3,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 
 from portal.celery import app
 
 # pytest-django's fixture: runs what waits for the commit when the block ends.
 Commit = Callable[..., AbstractContextManager[Any]]
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: LazySettings) -> None:
-    """Nobody attacks these accounts: a slow hash per person would be most of the tests' time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ def portal() -> Iterator[Installation]:
     try:
         yield installation
     finally:
+        print(installation.logs())  # noqa: T201 (pytest shows it when the test failed)
         installation.close()
 
 

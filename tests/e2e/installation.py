@@ -127,6 +127,11 @@ class Installation:
         """Process ids of the Celery pool's processes, the ones that do the work."""
         return self._worker_processes()[1]
 
+    def logs(self) -> str:
+        """The end of every log, for the report of a failed test."""
+        tails = [path.read_text(errors="replace")[-3000:] for path in sorted((self.var / "log").glob("*.log"))]
+        return "\n----\n".join([(self.var / "serve.log").read_text(), *tails])
+
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:

@@ -25,8 +25,11 @@ def _routes(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator
             inner = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
             if inner[:1] != (BACK_OFFICE,):
                 yield from _routes(pattern, inner)
+        elif pattern.name is None:
+            # Nobody can link to it; allauth keeps a few such redirects for addresses of its past.
+            assert pattern.callback.__module__.startswith(("django.", "allauth.")), pattern
         elif isinstance(pattern, URLPattern):
-            yield ":".join((*namespaces, pattern.name or f"unnamed {pattern.pattern}"))
+            yield ":".join((*namespaces, pattern.name))
 
 
 def test_every_route_has_a_row() -> None:
@@ -55,7 +58,6 @@ def _answer(row: Row, world: World, person: str) -> str:
         return "login"
     if getattr(response, "streaming", False):
         list(response.streaming_content)
-    response.close()
     return str(response.status_code)
 
 
