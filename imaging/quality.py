@@ -5,11 +5,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label, regionprops
+from PIL import Image
+from scipy import ndimage
+from skimage.measure import regionprops
 
 MIN_LUNG_PX = 300
 """Under this height or width of the lungs in the image a radiograph is Bad (POLCOVID's rule of resolution)."""
-MIN_CONFIDENCE = 0.6
+MIN_CONFIDENCE = 0.9
+"""Of 172 radiographs with hand-drawn masks none was below; most CT slices and photographs are."""
+_SHAPE_SIDE = 256
+"""A lung's shape is taken at about this size: its convex hull at 16 megapixels would cost a second."""
 _MIN_LUNG_PART = 0.02
 """A lung smaller than this part of the image is mostly undetected."""
 
@@ -34,6 +39,14 @@ class Quality:
     properties: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Lung:
+    """One lung's box in the image, and its own pixels in that box."""
+
+    box: tuple[slice, slice]
+    image: NDArray[np.bool_]
+
+
 def assess(mask: NDArray[np.bool_], confidence: float) -> Quality:
     """Judges a (H, W) bool mask of the lungs at the image's own size, and the network's confidence in it, 0..1.
 
@@ -44,13 +57,15 @@ def assess(mask: NDArray[np.bool_], confidence: float) -> Quality:
     lungs = _lungs(mask)
     if not lungs:
         return Quality("Bad", 0.0, ["no_lungs"], 0, 0)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
+    height, width = (
+        max(lung.box[axis].stop for lung in lungs) - min(lung.box[axis].start for lung in lungs) for axis in (0, 1)
+    )
+    shapes = [_shape(lung.image) for lung in lungs]
     properties = {
-        "eccentricity": float(np.mean([lung.eccentricity for lung in lungs])),
-        "orientation": float(np.mean([1 - abs(lung.orientation) / (np.pi / 2) for lung in lungs])),
-        "area": float(np.mean([min(1.0, lung.area / mask.size / 0.08) for lung in lungs])),
-        "solidity": float(np.mean([lung.solidity for lung in lungs])),
+        "eccentricity": float(np.mean([shape.eccentricity for shape in shapes])),
+        "orientation": float(np.mean([1 - abs(shape.orientation) / (np.pi / 2) for shape in shapes])),
+        "area": float(np.mean([min(1.0, lung.image.sum() / mask.size / 0.08) for lung in lungs])),
+        "solidity": float(np.mean([shape.solidity for shape in shapes])),
     }
     score = sum(properties.values()) / len(properties)
     if len(lungs) == 1:
@@ -65,6 +80,19 @@ def assess(mask: NDArray[np.bool_], confidence: float) -> Quality:
     return Quality("Bad" if reasons else "Good", score, reasons, height, width, properties)
 
 
-def _lungs(mask: NDArray[np.bool_]) -> list[Any]:
-    regions = sorted(regionprops(label(mask, connectivity=1)), key=lambda region: region.area, reverse=True)[:2]
-    return [region for region in regions if region.area >= _MIN_LUNG_PART * mask.size]
+def _shape(lung: NDArray[np.bool_]) -> Any:
+    small = (
+        np.asarray(Image.fromarray(lung.astype(np.uint8) * 255).reduce(max(1, max(lung.shape) // _SHAPE_SIDE))) > 127
+    )
+    return regionprops((small if small.any() else lung).astype(np.uint8))[0]  # type: ignore[no-untyped-call]
+
+
+def _lungs(mask: NDArray[np.bool_]) -> list[_Lung]:
+    components, _ = ndimage.label(mask)
+    areas = np.bincount(components.ravel())[1:]
+    boxes = ndimage.find_objects(components)
+    return [
+        _Lung(boxes[number], components[boxes[number]] == number + 1)
+        for number in np.argsort(-areas)[:2]
+        if areas[number] >= _MIN_LUNG_PART * mask.size
+    ]

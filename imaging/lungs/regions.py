@@ -80,7 +80,8 @@ def _shown(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.u
     )
     low, high = np.percentile(shrunk, CLIPPED_PERCENTILES)
     scaled = np.clip((shrunk - low) / max(float(high - low), 1e-6), 0, 1)
-    return np.rint(equalize_adapthist(scaled, clip_limit=CLAHE_CLIP_LIMIT) * 255).astype(np.uint8)
+    enhanced = equalize_adapthist(scaled, clip_limit=CLAHE_CLIP_LIMIT)
+    return np.asarray(np.rint(enhanced * 255), dtype=np.uint8)
 
 
 def _resized_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
