@@ -33,7 +33,9 @@ class BatchForm(forms.ModelForm):  # type: ignore[type-arg]
 class DescriptionForm(forms.Form):
     """The diagnosis and what is known of the patient."""
 
-    group = forms.ModelChoiceField(DiagnosisGroup.objects.none(), label=_("Diagnosis"))
+    group = forms.ModelChoiceField(
+        DiagnosisGroup.objects.none(), label=_("Diagnosis"), empty_label=_("Choose a diagnosis")
+    )
     patient_key = forms.CharField(
         label=_("Patient key"),
         max_length=128,

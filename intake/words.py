@@ -72,12 +72,12 @@ def run_reason(code: str, text: str) -> str:
 
 
 def contradictions(file: UploadedFile) -> list[str]:
-    """Where the file's header says something else than the hospital."""
+    """Where the file's header and the hospital disagree; shown to the hospital and to the curator."""
     found = []
     sex, age = file.facts.get("sex"), file.facts.get("age")
     if sex and file.sex and sex != file.sex:
-        found.append(str(_("The file's header gives another sex than you did.")))
+        found.append(str(_("The file's header and the hospital give different sexes.")))
     # The birthday lies between, or the age was rounded.
     if age is not None and file.age is not None and abs(age - file.age) > 1:
-        found.append(str(_("The file's header gives another age than you did.")))
+        found.append(str(_("The file's header and the hospital give different ages.")))
     return found

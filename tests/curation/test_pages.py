@@ -74,7 +74,7 @@ def test_the_page_says_what_the_curator_needs(client: Client, file: UploadedFile
         "PatientAddress",
         "text is drawn into the picture",
         "under 300 px",
-        "another sex",
+        "different sexes",
         "NORMAL",
         'data-shortcut="g"',
         'data-shortcut="b"',
