@@ -17,7 +17,7 @@ from accounts.permissions import Allow
 from intake import policies, selectors, services
 from intake.forms import UploadForm
 from intake.models import Stage, UploadBatch, UploadedFile
-from intake.serializers import BatchSerializer, FileSerializer, TakenSerializer, UploadSerializer
+from intake.serializers import BatchSerializer, TakenSerializer, UploadedFileSerializer, UploadSerializer
 from intake.uploadhandler import SealingUploadHandler
 
 UPLOADER = Allow(policies.is_hospital_user, scope="upload")
@@ -55,8 +55,9 @@ class BatchFiles(ListAPIView[UploadedFile]):
     """The files of a batch; POST adds some."""
 
     permission_classes = [UPLOADER]
-    serializer_class = FileSerializer
+    serializer_class = UploadedFileSerializer
     parser_classes = [MultiPartParser, FormParser]
+    queryset = UploadedFile.objects.none()  # for the schema; requests go through get_queryset
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if request.method == "POST":
@@ -110,7 +111,7 @@ class File(RetrieveAPIView[UploadedFile]):
     """What became of one file."""
 
     permission_classes = [UPLOADER]
-    serializer_class = FileSerializer
+    serializer_class = UploadedFileSerializer
 
     def get_queryset(self) -> QuerySet[UploadedFile]:
         return policies.visible_files(self.request.user).select_related("group", "radiograph")

@@ -44,7 +44,7 @@ class BatchSerializer(serializers.ModelSerializer[UploadBatch]):
         return fields
 
 
-class FileSerializer(serializers.ModelSerializer[UploadedFile]):
+class UploadedFileSerializer(serializers.ModelSerializer[UploadedFile]):
     name = serializers.SerializerMethodField(help_text="As your hospital named it; null once it was purged.")
     batch = serializers.PrimaryKeyRelatedField[Any](read_only=True)
     class_id = serializers.IntegerField(source="group.class_id", read_only=True)

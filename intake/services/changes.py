@@ -59,7 +59,7 @@ def update_file(
     Another patient means another pseudonym in the image, so that the file is de-identified once more. Raises
     IntakeError when there is a verdict, or when the original that this takes was destroyed."""
     with transaction.atomic():
-        row = UploadedFile.objects.select_for_update().select_related("hospital", "batch").get(pk=file.pk)
+        row = UploadedFile.objects.select_for_update(of=("self",)).select_related("hospital", "batch").get(pk=file.pk)
         if row.stage in FINAL_STAGES:
             raise IntakeError(_("This file has its verdict already; it can no longer be changed here."))
         if group.dataset_id != row.batch.dataset_id:
