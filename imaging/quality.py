@@ -12,7 +12,7 @@ from skimage.measure import regionprops
 MIN_LUNG_PX = 300
 """Under this height or width of the lungs in the image a radiograph is Bad (POLCOVID's rule of resolution)."""
 MIN_CONFIDENCE = 0.9
-"""Of 172 radiographs with hand-drawn masks none was below; most CT slices and photographs are."""
+"""The lowest of 172 validation radiographs had 0.937; photographs, legs and inverted chests had 0.87 or less."""
 _SHAPE_SIDE = 256
 """A lung's shape is taken at about this size: its convex hull at 16 megapixels would cost a second."""
 _MIN_LUNG_PART = 0.02
