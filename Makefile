@@ -21,7 +21,7 @@ check: ## style, types, import directions, migrations, deployment settings, temp
 	@scripts/setup dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy .
+	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	$(PY) manage.py makemigrations --check --dry-run
 	scripts/check-deploy

@@ -50,10 +50,11 @@ def measure(folder: Path, limit: int, workers: int) -> None:
         worker.wait()
         valkey.stop()
     runs = list(StageRun.objects.exclude(finished_at=None).order_by("started_at"))
-    wall = (max(run.finished_at for run in runs) - runs[0].started_at).total_seconds()
+    ends = {run.pk: run.finished_at or run.started_at for run in runs}
+    wall = (max(ends.values()) - runs[0].started_at).total_seconds()
     seconds = defaultdict(list)
     for run in runs:
-        seconds[run.stage].append((run.finished_at - run.started_at).total_seconds())
+        seconds[run.stage].append((ends[run.pk] - run.started_at).total_seconds())
     files = UploadedFile.objects.count()
     busy = sum(map(sum, seconds.values()))
     print(f"{files} files received in {uploaded - started:.1f} s")
@@ -66,8 +67,8 @@ def measure(folder: Path, limit: int, workers: int) -> None:
         values = seconds[stage]
         middle, longest = statistics.median(values) * 1000, max(values) * 1000
         print(f"{stage:<12} {sum(values) / busy:>6.0%} {middle:>10.0f} {longest:>8.0f}")
-    for stage in sorted(set(UploadedFile.objects.values_list("stage", flat=True))):
-        print(f"ended as {stage}: {UploadedFile.objects.filter(stage=stage).count()}")
+    for end in sorted(set(UploadedFile.objects.values_list("stage", flat=True))):
+        print(f"ended as {end}: {UploadedFile.objects.filter(stage=end).count()}")
 
 
 if __name__ == "__main__":

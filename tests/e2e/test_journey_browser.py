@@ -15,10 +15,23 @@ from playwright.sync_api import BrowserContext, Page, Response, expect
 from tests.e2e.installation import PASSWORD, Installation
 
 WAIT = 120_000
-COLUMNS = (
-    "origin,filename,patient_id,hospital,hospital_eng,hospital_id,sex,age,smoke,smoke_packyears,"
-    "class,class_id,quality,subtype,set"
-).split(",")
+COLUMNS = [
+    "origin",
+    "filename",
+    "patient_id",
+    "hospital",
+    "hospital_eng",
+    "hospital_id",
+    "sex",
+    "age",
+    "smoke",
+    "smoke_packyears",
+    "class",
+    "class_id",
+    "quality",
+    "subtype",
+    "set",
+]
 AGREEMENT = """
 from accounts.models import User
 from accounts.services import publish_agreement
