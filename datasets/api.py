@@ -16,12 +16,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Agreement
 from accounts.permissions import Allow, Public
 from accounts.policies import is_data_manager, is_person
 from datasets import policies, selectors, services, versions
 from datasets.delivery import deliver
 from datasets.models import Dataset, DiagnosisGroup, Release
 from datasets.selectors import Card, Figures, FileRow
+
+
+class AgreementSerializer(serializers.ModelSerializer[Agreement]):
+    """What has to be signed before files are granted: POST agreements/<id>/signature/."""
+
+    class Meta:
+        model = Agreement
+        fields = ("id", "title", "version", "text", "sha256")
 
 
 class GroupSerializer(serializers.ModelSerializer[DiagnosisGroup]):
@@ -57,6 +66,7 @@ class DatasetDetailSerializer(DatasetSerializer):
     description = serializers.CharField(source="dataset.description")
     licence_url = serializers.URLField(source="dataset.licence_url")
     citation = serializers.CharField(source="dataset.citation")
+    agreement = AgreementSerializer(source="dataset.agreement")
     releases = ReleaseSerializer(source="dataset.published_releases", many=True)
 
 

@@ -12,13 +12,12 @@ from django.core.files.storage import storages
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import LibraryFault
-from datasets.metadata import IMAGE_COLUMNS, csv_lines, write_xlsx
+from datasets.metadata import csv_lines, write_xlsx
 from datasets.models import Archive, ReleaseItem
 
 CHUNK = 256 * 1024  # bytes
 ROWS = 2000  # rows held in memory
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can hold
-ZIP_COLUMNS = (*IMAGE_COLUMNS, "path", "sha256")
 
 
 def write_archive(archive: Archive, file: IO[bytes], *, alive: Callable[[], None], tmpdir: str) -> None:
@@ -45,9 +44,11 @@ def _items(archive: Archive) -> Iterator[ReleaseItem]:
 
 
 def _rows(archive: Archive, alive: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    """The metadata of the images that have something in this archive; a table of metadata has all of them."""
     for item in _items(archive):
         alive()
-        yield item.metadata
+        if archive.content == Archive.Content.METADATA or item.files.get(archive.content):
+            yield item.metadata
 
 
 def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
@@ -57,8 +58,13 @@ def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> 
         with _entry(target, "LICENSE.txt") as entry:
             entry.write(licence(archive).encode())
         with _entry(target, "metadata.csv") as entry:
-            for line in csv_lines(_file_rows(archive, alive), ZIP_COLUMNS):
+            for line in csv_lines(_rows(archive, alive)):
                 entry.write(line)
+        with _entry(target, "SHA256SUMS") as entry:
+            for item in _items(archive):
+                for stored in item.files.get(archive.content, ()):
+                    entry.write(f"{stored['sha256']}  {_path(archive, stored)}\n".encode())
+                alive()
         for item in _items(archive):
             for stored in item.files.get(archive.content, ()):
                 with _entry(target, _path(archive, stored)) as entry:
@@ -75,14 +81,6 @@ def _entry(target: zipfile.ZipFile, name: str) -> IO[bytes]:
     info.create_system = 3  # Unix, wherever it is built
     info.external_attr = 0o100644 << 16
     return target.open(info, "w", force_zip64=False)
-
-
-def _file_rows(archive: Archive, alive: Callable[[], None]) -> Iterator[dict[str, Any]]:
-    """One row per file of the ZIP: its image's metadata, where it lies in the ZIP and its SHA-256."""
-    for item in _items(archive):
-        alive()
-        for stored in item.files.get(archive.content, ()):
-            yield {**item.metadata, "path": _path(archive, stored), "sha256": stored["sha256"]}
 
 
 def _copy(stored: dict[str, str], entry: IO[bytes], alive: Callable[[], None]) -> None:
@@ -117,7 +115,8 @@ def readme(archive: Archive) -> str:
         f"Diagnosis group: {about.get('groups', {}).get(str(archive.group.class_id), '') if archive.group else 'all'}",
         "",
         f"{archive.content}/   {_CONTENTS[archive.content]}",
-        "metadata.csv   one row per file: the image's metadata, the file's path in this archive and its SHA-256",
+        "metadata.csv   one row per image that has files in this archive",
+        "SHA256SUMS   the SHA-256 of every image file: check them with sha256sum --check SHA256SUMS",
         "LICENSE.txt   the terms under which you have these files",
         "",
         "How to cite:",

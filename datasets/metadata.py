@@ -60,7 +60,7 @@ def image_row(radiograph: Radiograph) -> dict[str, Any]:
     }
 
 
-def csv_lines(rows: Iterable[Row], columns: tuple[str, ...] = IMAGE_COLUMNS) -> Iterator[bytes]:
+def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
     """The table as CSV (RFC 4180, UTF-8, \\n), one piece of bytes per row, the heading first; unknown is empty.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front: it stays text.

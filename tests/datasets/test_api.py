@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 from django.urls import reverse
@@ -33,6 +34,12 @@ def test_a_dataset(library: Library) -> None:
     entry = get(APIClient(), "dataset", "polcovid")
     assert [release["version"] for release in entry["releases"]] == ["1.0"]
     assert entry["citation"] == "Example et al., 2026"
+
+
+def test_the_agreement_to_sign_is_named_to_everybody(world: World) -> None:
+    agreement = get(APIClient(), "dataset", "example")["agreement"]
+    assert (agreement["id"], agreement["text"]) == (world.agreement.pk, world.agreement.text)
+    assert hashlib.sha256(agreement["text"].encode()).hexdigest() == agreement["sha256"]
 
 
 def test_addresses_are_for_those_who_may(world: World) -> None:

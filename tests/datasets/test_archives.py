@@ -4,6 +4,7 @@ import io
 import threading
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,12 +48,13 @@ def test_a_zip_lists_exactly_its_files(library: Library) -> None:
         with opened(one(release, name)) as archive:
             assert archive.testzip() is None
             paths = [f"{folder}/{file}" for file in files]
-            assert archive.namelist() == ["README.txt", "LICENSE.txt", "metadata.csv", *paths]
+            assert archive.namelist() == ["README.txt", "LICENSE.txt", "metadata.csv", "SHA256SUMS", *paths]
             rows = rows_of(archive.read("metadata.csv"))
-            assert [row["path"] for row in rows] == paths
-            assert list(rows[0])[: len(IMAGE_COLUMNS)] == list(IMAGE_COLUMNS)
-            for row in rows:
-                assert hashlib.sha256(archive.read(row["path"])).hexdigest() == row["sha256"]
+            assert tuple(rows[0]) == IMAGE_COLUMNS
+            images = [Path(file).stem for file in files if not file.endswith("_mask.png")]
+            assert [Path(row["filename"]).stem for row in rows] == images
+            sums = dict(reversed(line.split("  ")) for line in archive.read("SHA256SUMS").decode().splitlines())
+            assert sums == {path: hashlib.sha256(archive.read(path)).hexdigest() for path in paths}
             assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
             assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
             assert b"Example et al., 2026" in archive.read("README.txt")

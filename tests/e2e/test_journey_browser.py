@@ -16,21 +16,8 @@ from tests.e2e.installation import PASSWORD, Installation
 
 WAIT = 120_000
 COLUMNS = [
-    "origin",
-    "filename",
-    "patient_id",
-    "hospital",
-    "hospital_eng",
-    "hospital_id",
-    "sex",
-    "age",
-    "smoke",
-    "smoke_packyears",
-    "class",
-    "class_id",
-    "quality",
-    "subtype",
-    "set",
+    *("origin", "filename", "patient_id", "hospital", "hospital_eng", "hospital_id", "sex", "age"),
+    *("smoke", "smoke_packyears", "class", "class_id", "quality", "subtype", "set"),
 ]
 AGREEMENT = """
 from accounts.models import User
