@@ -75,9 +75,9 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
         buffer.truncate()
         return data
 
-    yield line(columns)
+    yield line(IMAGE_COLUMNS)
     for row in rows:
-        yield line(_harmless(row.get(column)) for column in columns)
+        yield line(_harmless(row.get(column)) for column in IMAGE_COLUMNS)
 
 
 def _harmless(value: Any) -> Any:
