@@ -135,7 +135,8 @@ def _demographics(row: dict[str, str], problem: Callable[[str, str], None]) -> d
             problem("smoke", _("Write yes, no or former, or leave it empty."))
     if text := row.get("age", ""):
         age = _number(text)
-        if age is None or age != int(age) or not 0 <= age <= 130:
+        # The range first: int() of 1e999999999, ten characters in a cell, would not end in hours.
+        if age is None or not 0 <= age <= 130 or age != int(age):
             problem("age", _("Write the age in whole years, from 0 to 130, or leave it empty."))
         else:
             found["age"] = min(int(age), OLDEST)

@@ -81,3 +81,9 @@ def test_another_encoding_is_said() -> None:
 def test_a_table_without_end_is_refused() -> None:
     table = _read("filename\n" + "".join(f"{number}\n" for number in range(tables.MAX_ROWS + 5)))
     assert [problem.row for problem in table.problems] == [tables.MAX_ROWS + 2]
+
+
+@pytest.mark.parametrize("age", ["1e999999999", "-1e999999999", "1e-999999999"])
+def test_a_number_that_would_take_hours_to_write_out_is_refused_at_once(age: str) -> None:
+    """Ten characters in a cell once made the web process compute a number of 400 megabytes."""
+    assert _problems(f"filename,age,smoke_packyears\na.dcm,{age},1\n") == [(2, "age")]
