@@ -304,5 +304,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Chest radiographs shared responsibly: catalogue, access, upload, curation and download.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Two fields of the API are called "status"; each gets a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "RequestStatusEnum": "accounts.models.AccessRequest.Status",
+        "ReleaseStatusEnum": "datasets.models.Release.Status",
+    },
 }
 UNFOLD = {"SITE_TITLE": "CXR Commons", "SITE_HEADER": "CXR Commons", "SITE_URL": "/"}

@@ -4,11 +4,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -84,6 +87,15 @@ class Installation:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows straight from the database, in milliseconds: a test can watch the workers while they work."""
+        if "CXR_DATABASE_URL" in self.environment:
+            folder = os.environ["CXR_TEST_POSTGRES"]
+            with psycopg.connect(host=folder, user="cxr", dbname=self.var.name, autocommit=True) as connection:
+                return connection.execute(sql.encode()).fetchall()
+        with closing(sqlite3.connect(f"file:{self.var}/portal.sqlite3?mode=ro", uri=True, timeout=20)) as database:
+            return database.execute(sql).fetchall()
+
     def add_person(self, email: str, name: str, *flags: str) -> None:
         self.manage("add_person", email, "--name", name, "--password", PASSWORD, *flags)
 
@@ -126,6 +138,12 @@ class Installation:
     def worker_children(self) -> list[int]:
         """Process ids of the Celery pool's processes, the ones that do the work."""
         return self._worker_processes()[1]
+
+    def brokers(self) -> list[int]:
+        """Process ids of Valkey: one, but for the moment in which it is started again."""
+        listing = subprocess.run(["ps", "-eo", "pid,ppid,comm"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split() for line in listing.splitlines()[1:]]
+        return [int(row[0]) for row in rows if int(row[1]) == self.process.pid and row[2].startswith("valkey")]
 
     def logs(self) -> str:
         """The end of every log, for the report of a failed test."""
