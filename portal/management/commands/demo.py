@@ -10,8 +10,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         demo.make(say=self._say)
-        for line in demo.log_ins():
-            self._say(line)
 
     def _say(self, line: str) -> None:
         self.stdout.write("  " + line)
