@@ -2,7 +2,8 @@
 
 A JPEG is rewritten segment by segment, so that its coefficients stay as they are. PNG and TIFF are lossless: the
 pixels are decoded and written into a new container, with the same depth and colour. A JPEG that EXIF turns would have
-to be compressed again to be upright; it becomes a PNG instead, which loses nothing.
+to be compressed again to be upright; it becomes a PNG instead, which loses nothing. So does one whose entropy-coded
+data holds more than the picture, or may do so unseen (several scans, restart intervals).
 """
 
 from io import BytesIO
@@ -58,16 +59,19 @@ _PNG_KNOWN = (
 
 
 def rewrite(source: Path, kind: Format, key_id: str) -> tuple[bytes, Report]:
-    """The clean file, and the report, whose ``format`` is PNG when a turned JPEG had to become one. Raises Refused."""
+    """The clean file, and the report, whose ``format`` is PNG where a JPEG had to become one. Raises Refused."""
     cleaned: jpeg.Jpeg | None = raster.check_stream(source) if kind is Format.JPEG else None
     image, turned = raster.open_image(source, kind)
     report = Report(kind, key_id)
     if cleaned is not None:
         report.removed.extend(Entry(part, "not needed to decode") for part in cleaned.removed)
-        if not turned:
+        exact = raster.scan_is_exact(cleaned)
+        if not turned and exact:
             report.kept.append(Entry("pixels", "copied without decoding"))
             return cleaned.data, report
         report = Report(Format.PNG, key_id, removed=report.removed)
+        if not exact:
+            report.removed.append(Entry("bytes within the scan", "not needed to decode"))
     else:
         report.removed.extend(Entry(part, "not needed to decode") for part in _left_out(source, kind))
     report.kept.append(Entry("pixels", "same values in a new container"))

@@ -15,12 +15,16 @@ _SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xF7}  # baseline, extended, progressive, lossle
 # In JPEG-LS the byte after FF is below 0x80 inside the data.
 _DATA_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _DATA_END_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """A clean JPEG stream (``data``) with what its frame header says, and the names of the dropped parts."""
+    """A clean JPEG stream (``data``) with what its frame header says, and the names of the dropped parts.
+
+    ``plain``: one scan of a sequential frame without restart intervals, so that only its end can hide foreign bytes.
+    """
 
     data: bytes
     width: int
@@ -28,6 +32,7 @@ class Jpeg:
     bits: int
     components: int
     removed: tuple[str, ...]
+    plain: bool
 
 
 def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
@@ -44,6 +49,7 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
     removed: dict[str, None] = {}
     frame: tuple[int, int, int, int] | None = None
     lossless_ls = scanned = False
+    plain = True
     at = 2
     while True:
         if at + 2 > len(data):
@@ -69,6 +75,7 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
                 raise Refused("undecodable")
             frame = (int.from_bytes(body[3:5]), int.from_bytes(body[1:3]), body[0], body[5])
             lossless_ls = marker == 0xF7
+            plain = plain and marker in (0xC0, 0xC1)
             out.append(segment)
         elif marker == _SOS:
             if frame is None or not body or len(body) != 4 + 2 * body[0]:
@@ -76,8 +83,9 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
             end = (_DATA_END_LS if lossless_ls else _DATA_END).search(data, at)
             if end is None:
                 raise Refused("truncated")
-            out.append(segment)
-            out.append(data[at : end.start()].rstrip(b"\xff"))
+            scan = data[at : end.start()].rstrip(b"\xff")
+            plain = plain and not scanned and _RESTART.search(scan) is None
+            out += [segment, scan]
             at = end.start()
             scanned = True
         elif marker in (_DHT, _DQT, _DRI, _DNL, _LSE):
@@ -100,7 +108,7 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
         removed["bytes after EOI"] = None
     out.append(b"\xff\xd9")
     width, height, bits, components = frame
-    return Jpeg(b"".join(out), width, height, bits, components, tuple(removed))
+    return Jpeg(b"".join(out), width, height, bits, components, tuple(removed), plain)
 
 
 def _exact(marker: int, body: bytes) -> bool:

@@ -75,6 +75,26 @@ def check_stream(path: Path) -> jpeg.Jpeg:
     return found
 
 
+def scan_is_exact(stream: jpeg.Jpeg) -> bool:
+    """Whether the entropy-coded data of a checked JPEG file is the picture and no more; False where it can't be told.
+
+    Decoders skip what stands between the last block and EOI, so a name could ride along there. Without its last byte
+    and EOI an honest scan leaves the last block incomplete. When the decoder is satisfied all the same, there were
+    foreign bytes; of up to 8 of them it may not notice, because it reads ahead that far.
+    """
+    if not stream.plain:
+        return False
+    scan = stream.data[:-2]
+    short = scan[:-2] if scan.endswith(b"\xff\x00") else scan[:-1]
+    with guarded():
+        image = Image.open(BytesIO(short), formats=["JPEG"])
+        try:
+            image.load()
+        except OSError:
+            return True
+    return False
+
+
 def to_float(image: Image.Image) -> NDArray[np.float32]:
     """(H, W) float32 in 0..1 of an image from ``open_image``; 16 bit pictures are stretched, many use 12 bits only."""
     if image.mode == "RGB":
