@@ -56,3 +56,17 @@ def test_a_new_agreement_is_published(staff: Client) -> None:
     assert staff.post(reverse("admin:accounts_agreement_add"), values).status_code == 302
     assert len(Agreement.objects.get(version="2").sha256) == 64
     assert Event.objects.filter(action="agreement.published").exists()
+
+
+def test_the_back_office_has_no_log_in_of_its_own(staff: Client, world: World) -> None:
+    """Its form would let somebody guess passwords without limit, and past the second factor."""
+    url = reverse("admin:login")
+    world.manager.set_password("battery staple 9")
+    world.manager.save()
+    visitor = Client()
+    assert visitor.get(url).headers["Location"].startswith(reverse("account_login"))
+    visitor.post(url, {"username": world.manager.email, "password": "battery staple 9"})
+    assert visitor.get(reverse("admin:index")).status_code == 302
+    outsider = Client()
+    outsider.force_login(world.researcher, backend="django.contrib.auth.backends.ModelBackend")
+    assert outsider.get(url).status_code == 403
