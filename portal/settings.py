@@ -32,7 +32,10 @@ def _secret_key() -> str:
         raise ImproperlyConfigured("Set CXR_SECRET_KEY: a server installation has no default key.")
     from portal.keys import ensure_keys
 
-    return ensure_keys(CXR_KEYS_DIR)["django.key"].read_text().strip()
+    try:
+        return ensure_keys(CXR_KEYS_DIR)["django.key"].read_text().strip()
+    except OSError as error:  # the first thing that needs the folder: one line, not a traceback, says what is wrong
+        raise SystemExit(f"{CXR_KEYS_DIR} can't be written to ({error.strerror}); set CXR_VAR.") from error
 
 
 SECRET_KEY = _secret_key()

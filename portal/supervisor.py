@@ -4,13 +4,26 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, Protocol
 
 STOP_SECONDS = 30
+
+
+class Watched(Protocol):
+    """What `keep_running` watches; `start` raises OSError when it can't."""
+
+    started: float  # by time.monotonic()
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def log(self) -> Path: ...
+    def has_ended(self) -> bool: ...
+    def start(self) -> None: ...
 
 
 @dataclass
@@ -59,11 +72,14 @@ class Program:
             self.output.close()
 
 
-def keep_running(programs: list[Program], say: Callable[[str], None]) -> NoReturn:
+def keep_running(programs: Sequence[Watched], say: Callable[[str], None]) -> NoReturn:
     """Watches `programs` for ever; says and restarts what ended by itself. A signal handler's exception ends it."""
     while True:
         for program in programs:
             if program.has_ended() and time.monotonic() - program.started > 1:
                 say(f"{program.name} ended by itself; starting it again ({program.log}).")
-                program.start()
+                try:
+                    program.start()
+                except OSError as error:  # a full disk, say: it is tried again
+                    say(f"{program.name} did not start: {error}")
         time.sleep(0.2)

@@ -55,15 +55,23 @@ class Installation:
             **_database(self.var.name),
             **environment,
         }
+        self.workers = workers
         self.output = (self.var / "serve.log").open("ab")
+        self.start()
+
+    def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--no-demo", "--port", str(self.port), "--workers", str(workers)],
+            [sys.executable, "manage.py", "serve", *self._options()],
             cwd=ROOT,
             env=self.environment,
             stdout=self.output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         self._wait_until_ready()
+
+    def _options(self) -> list[str]:
+        return ["--no-demo", "--port", str(self.port), "--workers", str(self.workers)]
 
     def _wait_until_ready(self) -> None:
         for _ in range(300):
@@ -150,10 +158,30 @@ class Installation:
         tails = [path.read_text(errors="replace")[-3000:] for path in sorted((self.var / "log").glob("*.log"))]
         return "\n----\n".join([(self.var / "serve.log").read_text(), *tails])
 
+    def processes(self) -> list[str]:
+        """The commands of all processes, wherever they hang, that were started for this folder."""
+        mark = f"CXR_VAR={self.var}\0".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes() and (command := (process / "cmdline").read_bytes()):
+                    found.append(command.replace(b"\0", b" ").decode())
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # it ended meanwhile, or is somebody else's
+        return found
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends the signal to the supervisor; Ctrl-C goes to its whole group, as a terminal does it."""
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+        return self.process.wait(120)
+
     def close(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(60)
+            if self.process.poll() is None:
+                self.stop()
         finally:
             if self.process.poll() is None:
                 self.process.kill()

