@@ -60,8 +60,10 @@ class BatchFiles(ListAPIView[UploadedFile]):
     queryset = UploadedFile.objects.none()  # for the schema; requests go through get_queryset
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        if request.method == "POST":
-            # Before anything reads the body, the check of a session's CSRF token included.
+        if request.method == "POST" and (request.user.is_anonymous or policies.is_hospital_user(request.user)):
+            # Before anything reads the body, the check of a session's CSRF token included: that comes before the
+            # permission, so nothing is stored for people who may not upload. Who a token is for is not known yet;
+            # then the permission comes first.
             request.upload_handlers = [SealingUploadHandler(request)]
         return super().initialize_request(request, *args, **kwargs)
 

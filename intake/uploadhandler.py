@@ -11,7 +11,7 @@ from typing import IO, Any, cast
 import structlog
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.template.defaultfilters import filesizeformat
@@ -66,7 +66,7 @@ class _Counting:
 class SealingUploadHandler(FileUploadHandler):
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
-        self._parsing = False
+        self._parsing = self._has_table = False
         self._sealer: Sealer | None = None
         self._table: bytearray | None = None
         self._refusal: Promise | str = ""
@@ -101,8 +101,11 @@ class SealingUploadHandler(FileUploadHandler):
         self._sealer = self._table = None
         if self.field_name == FILES_FIELD:
             self._sealer = Sealer()
-        else:
+        elif self.field_name == TABLE_FIELD and not self._has_table:
+            self._has_table = True
             self._table = bytearray()
+        else:
+            raise SkipFile  # nobody asked for it, so it takes no memory
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self._sealer is not None:

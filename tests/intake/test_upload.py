@@ -373,3 +373,31 @@ class TestApi:
         response = client.post(url, {"files": [SimpleUploadedFile("a", b"1")], "class_id": 1}, headers=headers)
         assert response.status_code == 201, json.dumps(response.json())
         assert _new(world).count() == 1
+
+
+def test_only_the_files_and_one_small_table_of_an_upload_are_held(client: Client, world: World) -> None:
+    """Fields that nobody asked for, and a second table, once filled the memory with up to 5 MB each."""
+    uploads = [SimpleUploadedFile("a.dcm", b"one")]
+    more = [SimpleUploadedFile(f"{n}.bin", MARK) for n in range(3)]
+    request = client.post(
+        reverse("intake:batch", args=[world.batch.pk]),
+        {"files": uploads, "group": world.group.pk, "other": more},
+    ).wsgi_request
+    assert "other" not in request.FILES
+    assert [upload.name for upload in request.FILES.getlist("files")] == ["a.dcm"]
+    tables = [SimpleUploadedFile(f"{n}.csv", b"filename\nb.dcm\n") for n in range(3)]
+    request = client.post(
+        reverse("intake:batch", args=[world.batch.pk]),
+        {"files": [SimpleUploadedFile("b.dcm", b"two")], "group": world.group.pk, "table": tables},
+    ).wsgi_request
+    assert len(request.FILES.getlist("table")) == 1
+
+
+def test_nothing_is_sealed_for_somebody_who_may_not_upload(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of a session's CSRF token reads the body before the API asks who this is."""
+    monkeypatch.setattr(quarantine.Sealer, "write", lambda *args: pytest.fail("bytes of a stranger were stored"))
+    stranger = Client(enforce_csrf_checks=True)
+    stranger.force_login(world.researcher, backend="django.contrib.auth.backends.ModelBackend")
+    stranger.cookies["csrftoken"] = "a" * 32
+    url = reverse("api:batch_files", args=[world.batch.pk])
+    assert stranger.post(url, {"files": SimpleUploadedFile("a.dcm", MARK)}).status_code == 403
