@@ -35,7 +35,7 @@ class Code(StrEnum):
 
 _WORDS: dict[Code, tuple[Promise, Promise]] = {
     Code.NOT_READY: (_("This file is not published yet."), _("Back to the dataset")),
-    Code.LOG_IN: (_("You are not logged in."), _("Log in or register")),
+    Code.LOG_IN: (_("You are not signed in."), _("Sign in or register")),
     Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
     Code.SIGN_AGREEMENT: (_("You have not signed the data use agreement."), _("Read and sign the agreement")),
     Code.ASK_FOR_ACCESS: (_("You have not asked for access to these images."), _("Ask for access")),

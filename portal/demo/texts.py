@@ -1,30 +1,29 @@
-"""The words of the demo dataset."""
+"""The words of the demo dataset; a blank line parts paragraphs."""
 
 SLUG = "demo-cxr"
 TITLE = "Demo chest radiographs"
 SUMMARY = "Drawn phantoms and one real computed radiograph, sent by three invented hospitals through the real pipeline."
-DESCRIPTION = """\
-This dataset shows what the portal does; it is no data for research. Its images are phantoms that the program draws
-itself: ribs, lungs, heart and noise with varied anatomy, normal or with shadows as pneumonia and COVID-19 may cast.
-Each phantom says so in its corner. One real chest radiograph in three transfer syntaxes comes from the pydicom project.
-
-Every file was uploaded by a demo hospital with invented names, dates and numbers in its header, de-identified,
-segmented, assessed, judged and released as any other file would be.
-"""
+DESCRIPTION = "\n\n".join(
+    [
+        "This dataset shows what the portal does; it is no data for research. Its images are phantoms that the program "
+        "draws itself: ribs, lungs, heart and noise with varied anatomy, normal or with shadows as pneumonia and "
+        "COVID-19 may cast. Each phantom says so in its corner. One real chest radiograph in three transfer syntaxes "
+        "comes from the pydicom project.",
+        "Every file was uploaded by a demo hospital with invented names, dates and numbers in its header, "
+        "de-identified, segmented, assessed, judged and released as any other file would be.",
+    ]
+)
 CITATION = "CXR Commons: Demo chest radiographs, version 1.0. Drawn phantoms, 2026."
-AGREEMENT = """\
-This is the agreement of a demo. A real one would be written with your institution's lawyers.
-
-1. You use the radiographs for the research that you described in your request, and for nothing else.
-
-2. You do not try to find out who the patients are. If you notice something that could identify a patient, you tell
-the data managers at once and use the image no further.
-
-3. You pass the radiographs on to nobody. Colleagues of your project register and sign for themselves.
-
-4. You keep the files where only you and those who signed can read them, and delete them when the permission ends.
-
-5. You cite the dataset in the way that its page gives in whatever you publish with it.
-
-6. The images come without any warranty. They are not for the diagnosis of patients.
-"""
+AGREEMENT = "\n\n".join(
+    [
+        "This is the agreement of a demo. A real one would be written with your institution's lawyers.",
+        "1. You use the radiographs for the research that you described in your request, and for nothing else.",
+        "2. You do not try to find out who the patients are. If you notice something that could identify a patient, "
+        "you tell the data managers at once and use the image no further.",
+        "3. You pass the radiographs on to nobody. Colleagues of your project register and sign for themselves.",
+        "4. You keep the files where only you and those who signed can read them, and delete them when the permission "
+        "ends.",
+        "5. You cite the dataset in the way that its page gives in whatever you publish with it.",
+        "6. The images come without any warranty. They are not for the diagnosis of patients.",
+    ]
+)
