@@ -53,7 +53,7 @@ def test_visitors_see_files_without_addresses(client: Client, world: World) -> N
     text = page(client, "datasets:detail", world.dataset.slug)
     for words in (world.archive.filename, world.archive.md5, world.archive.sha256, "Example et al., 2026", "CC BY-NC"):
         assert words in text
-    assert "You are not logged in." in text
+    assert "You are not signed in." in text
     for archive in (world.archive, world.other_archive):
         assert reverse("datasets:download", args=[archive.pk]) not in text
         assert reverse("api:archive_download", args=[archive.pk]) not in text
