@@ -3,8 +3,10 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
+from django.contrib.auth.hashers import make_password
 from django.forms import Form
 from django.http import Http404, HttpRequest
+from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 
 from accounts.models import User
@@ -17,6 +19,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             setattr(user, field, form.cleaned_data[field])
         user.language = get_language() or ""
         return super().save_user(request, user, form, commit)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Takes as long as making an account, most of which is hashing: the time must not tell who has one."""
+        make_password(get_random_string(12))
+        super().send_account_already_exists_mail(email)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
