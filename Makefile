@@ -1,5 +1,8 @@
 .PHONY: setup run demo-reset test check fmt messages lock
 PY := .venv/bin/python
+# What may behave differently on another database.
+WITH_DATABASE := $(addprefix tests/,accounts audit curation datasets intake permissions faults portal/test_pages.py \
+    e2e/test_journey_api.py)
 
 setup: ## everything that is built: .venv, front end, translations, static files
 	@scripts/setup run
@@ -14,8 +17,8 @@ demo-reset: setup ## throw the demo away and start afresh
 test: ## all tests, on SQLite and on PostgreSQL
 	@scripts/debian-packages
 	@scripts/setup dev
-	$(PY) -m pytest
-	CXR_TEST_DATABASE=postgresql $(PY) -m pytest
+	$(PY) -m pytest --numprocesses auto
+	CXR_TEST_DATABASE=postgresql $(PY) -m pytest --numprocesses auto $(WITH_DATABASE)
 
 check: ## style, types, import directions, migrations, deployment settings, templates
 	@scripts/setup dev
