@@ -23,6 +23,6 @@ def test_a_data_manager_filters_the_trail(client: Client, people: People) -> Non
 
 def test_nonsense_in_the_filters_does_no_harm(client: Client, people: People) -> None:
     client.force_login(people.manager(), backend="django.contrib.auth.backends.ModelBackend")
-    answer = client.get(reverse("audit:events"), {"person": "x'; --", "page": "-7", "id": "%00"})
+    answer = client.get(reverse("audit:events"), {"person": "x'; --", "page": "-7", "id": "%"})
     assert answer.status_code == 200
     assert "Nothing was recorded" in answer.content.decode()
