@@ -201,7 +201,6 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("CXR_STATIC_ROOT", default=str(BASE_DIR / "build" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "assets" / "dist"]
 DJANGO_VITE = {"default": {"manifest_path": BASE_DIR / "assets" / "dist" / "manifest.json"}}
-FILE_UPLOAD_TEMP_DIR = env.str("CXR_UPLOAD_TEMP_DIR", default=None)
 # Uploaded bytes never touch the disk unencrypted: intake.uploadhandler seals them as they arrive.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = CXR_MAX_FILES_PER_REQUEST
