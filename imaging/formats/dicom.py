@@ -122,6 +122,18 @@ def check(dataset: Dataset) -> None:
     check_size(int(dataset.Columns), int(dataset.Rows))
 
 
+def layout(dataset: Dataset) -> pixeldata.Layout:
+    """How the pixels of a checked data set are stored."""
+    return pixeldata.Layout(
+        int(dataset.Rows),
+        int(dataset.Columns),
+        int(dataset.BitsAllocated),
+        int(dataset.BitsStored),
+        dataset.get("PixelRepresentation", 0) == 1,
+        text(dataset, "PhotometricInterpretation"),
+    )
+
+
 def text(dataset: Dataset, keyword: str) -> str:
     """The first value of an attribute as text without padding; empty when absent, empty or unreadable."""
     with guarded():
@@ -138,11 +150,7 @@ def read_pixels(path: Path) -> tuple[Dataset, NDArray[np.integer[Any]]]:
     with path.open("rb") as file:
         dataset, stream = read_header(file)
         with guarded():
-            pixeldata.extract(dataset, stream).put_into(dataset)
-    with guarded():
-        pixels: NDArray[np.integer[Any]] = dataset.pixel_array
-    if pixels.shape != (int(dataset.Rows), int(dataset.Columns)):
-        raise Refused("undecodable")
+            pixels = pixeldata.extract(layout(dataset), str(dataset.file_meta.TransferSyntaxUID), stream).values()
     if pixels.min() == pixels.max():
         raise Refused("blank")
     return dataset, pixels

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from numpy.typing import NDArray
 
 from . import jpeg, jpeg2000, rle
+from .limits import guarded
 from .refusal import Refused
 
 # Transfer syntax UID -> how the pixels are coded.
@@ -31,20 +31,80 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
 _CHUNK = 1 << 20
+UNUSED_BITS = "unused high bits"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the pixels of one grey frame are stored (PS3.3 C.7.6.3); checked by who makes it."""
+
+    rows: int
+    columns: int
+    allocated: int
+    stored: int
+    signed: bool
+    photometric: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pixels, uncompressed."""
+        return self.rows * self.columns * self.allocated // 8
+
+    @property
+    def low(self) -> int:
+        """The least value that BitsStored allows."""
+        return -(1 << self.stored - 1) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """The greatest value that BitsStored allows."""
+        return (1 << self.stored - self.signed) - 1
+
+    def dtype(self, order: str = "<") -> np.dtype[Any]:
+        """The type of a stored value, in byte order ``order``."""
+        return np.dtype(f"{order}{'i' if self.signed else 'u'}{self.allocated // 8}")
 
 
 @dataclass
 class Encapsulated:
-    """One compressed frame without what no decoder needs; ``removed`` names what was dropped."""
+    """One compressed frame without what no decoder needs; ``removed`` names what was dropped.
+
+    ``exact``: whether the compressed data was seen to hold nothing beside the picture; None when that is not known.
+    """
 
     frame: bytes
+    syntax: str
+    layout: Layout
     removed: list[str]
+    exact: bool | None = None
 
-    def put_into(self, dataset: Dataset) -> None:
-        """Set PixelData, one fragment behind an empty offset table, for pydicom to decode."""
-        dataset.PixelData = encapsulate([self.frame], has_bot=False)
-        dataset["PixelData"].VR = "OB"
-        dataset["PixelData"].is_undefined_length = True
+    def values(self) -> NDArray[np.integer[Any]]:
+        """The stored values (H, W), decoded. Raises Refused."""
+        return decode_frame(self.frame, self.syntax, self.layout)
+
+
+def decode_frame(frame: bytes, syntax: str, layout: Layout) -> NDArray[np.integer[Any]]:
+    """The stored values (H, W) of one compressed frame. Raises Refused (undecodable)."""
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID
+
+    options: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "bits_allocated": layout.allocated,
+        "bits_stored": layout.stored,
+        "pixel_representation": int(layout.signed),
+        "photometric_interpretation": layout.photometric,
+        "samples_per_pixel": 1,
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+    }
+    with guarded():
+        values, _ = get_decoder(UID(syntax)).as_array(encapsulate([frame], has_bot=False), raw=True, **options)
+        if values.shape != (layout.rows, layout.columns):
+            raise Refused("undecodable")
+    return values
 
 
 @dataclass
@@ -53,13 +113,20 @@ class Native:
 
     stream: BinaryIO
     offset: int
-    length: int
     vr: str
-    allocated: int
-    stored: int
-    signed: bool
-    big_endian: bool
+    layout: Layout
+    syntax: str
     removed: list[str] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """Bytes that ``chunks`` gives."""
+        return self.layout.size
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether values are stored with the most significant byte first."""
+        return self.syntax == _BIG_ENDIAN
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """The bytes of the rows and columns, high bits beyond BitsStored cleared (signed: sign-extended)."""
@@ -70,38 +137,41 @@ class Native:
             if not data:
                 raise Refused("truncated")
             left -= len(data)
-            yield data if self.stored == self.allocated else self._cleared(data)
+            yield data if self.layout.stored == self.layout.allocated else self._cleared(data)
 
     def _cleared(self, data: bytes) -> bytes | memoryview:
-        order = ">" if self.big_endian else "<"
-        values = np.frombuffer(data, dtype=f"{order}{'i' if self.signed else 'u'}{self.allocated // 8}")
-        low, high = (
-            (-(1 << self.stored - 1), (1 << self.stored - 1) - 1) if self.signed else (0, (1 << self.stored) - 1)
-        )
-        if values.max() <= high and values.min() >= low:
+        values = np.frombuffer(data, dtype=self.layout.dtype(">" if self.big_endian else "<"))
+        clean = cleared(values, self.layout)
+        if clean is values:
             return data
-        if self.signed:
-            spare = self.allocated - self.stored
-            clean = (values << spare) >> spare
-        else:
-            clean = values & np.array(high, dtype=values.dtype)
-        if "unused high bits" not in self.removed:
-            self.removed.append("unused high bits")
-        return clean.astype(values.dtype).tobytes()  # arithmetic answers in native order
+        if UNUSED_BITS not in self.removed:
+            self.removed.append(UNUSED_BITS)
+        return clean.tobytes()
 
-    def put_into(self, dataset: Dataset) -> None:
-        """Set PixelData for pydicom to decode."""
-        data = b"".join(self.chunks())
-        dataset.PixelData = data + b"\x00" * (len(data) % 2)
-        dataset["PixelData"].VR = self.vr
+    def values(self) -> NDArray[np.integer[Any]]:
+        """The stored values (H, W) in native byte order, high bits cleared. Raises Refused (truncated)."""
+        data = bytearray(b"".join(self.chunks()))
+        values = np.frombuffer(data, dtype=self.layout.dtype(">" if self.big_endian else "<"))
+        return values.reshape(self.layout.rows, self.layout.columns).astype(self.layout.dtype("="), copy=False)
 
 
-def extract(dataset: Dataset, stream: BinaryIO) -> Encapsulated | Native:
-    """The pixel data of a checked data set, ``stream`` standing at its element.
+def cleared(values: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """``values`` without the bits beyond BitsStored; the very same array when none is set."""
+    if values.max() <= layout.high and values.min() >= layout.low:
+        return values
+    if layout.signed:
+        spare = layout.allocated - layout.stored
+        clean = (values << spare) >> spare
+    else:
+        clean = values & np.array(layout.high, dtype=values.dtype)
+    return clean.astype(values.dtype)  # arithmetic answers in native order
+
+
+def extract(layout: Layout, syntax: str, stream: BinaryIO) -> Encapsulated | Native:
+    """The pixel data of a checked file, ``stream`` standing at its element.
 
     Raises Refused: no_pixels, truncated, undecodable, unsupported_pixels.
     """
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
     big = syntax == _BIG_ENDIAN
     head = stream.read(12)
     if head[:4] != (b"\x7f\xe0\x00\x10" if big else b"\xe0\x7f\x10\x00") or len(head) < 12:
@@ -118,19 +188,17 @@ def extract(dataset: Dataset, stream: BinaryIO) -> Encapsulated | Native:
     if kind != "native":
         if length != _UNDEFINED:
             raise Refused("undecodable")
-        return _frame(dataset, kind, _fragments(stream))
-    rows, columns, allocated = int(dataset.Rows), int(dataset.Columns), int(dataset.BitsAllocated)
-    expected = rows * columns * allocated // 8
-    vr = "OW" if allocated == 16 or vr == "UN" else vr
-    if big and vr == "OW" and allocated == 8 and expected % 2:  # the last pixel would stand behind the padding
+        return _frame(layout, syntax, _fragments(stream))
+    expected = layout.size
+    vr = "OW" if layout.allocated == 16 or vr == "UN" else vr
+    if big and vr == "OW" and layout.allocated == 8 and expected % 2:  # the last pixel would stand behind the padding
         raise Refused("unsupported_pixels")
     end = stream.seek(0, 2)
     if length == _UNDEFINED:
         raise Refused("undecodable")
     if length < expected or end - offset < expected:
         raise Refused("truncated")
-    signed = dataset.get("PixelRepresentation", 0) == 1
-    native = Native(stream, offset, expected, vr, allocated, int(dataset.BitsStored), signed, big)
+    native = Native(stream, offset, vr, layout, syntax)
     if end - offset > expected + expected % 2:
         native.removed.append("bytes after the last pixel")
     return native
@@ -156,16 +224,17 @@ def _fragments(stream: BinaryIO) -> tuple[bytes, bool]:
     return b"".join(parts[1:]), bool(stream.read(1))
 
 
-def _frame(dataset: Dataset, kind: str, fragments: tuple[bytes, bool]) -> Encapsulated:
+def _frame(layout: Layout, syntax: str, fragments: tuple[bytes, bool]) -> Encapsulated:
     data, trailing = fragments
-    rows, columns, allocated = int(dataset.Rows), int(dataset.Columns), int(dataset.BitsAllocated)
+    kind = SYNTAXES[syntax]
     removed = ["bytes after the pixel data"] if trailing else []
     if kind == "rle":
-        frame, cut = rle.clean(data, rows * columns, allocated // 8)
-        return Encapsulated(frame, removed + (["bytes after the last pixel"] if cut else []))
+        frame, cut = rle.clean(data, layout.rows * layout.columns, layout.allocated // 8)
+        removed += ["bytes after the last pixel"] if cut else []
+        return Encapsulated(frame, syntax, layout, removed, exact=True)
     found = jpeg.clean(data) if kind == "jpeg" else jpeg2000.clean(data)
     if found.components != 1:
         raise Refused("colour")
-    if (found.width, found.height) != (columns, rows) or found.bits > allocated:
+    if (found.width, found.height) != (layout.columns, layout.rows) or found.bits > layout.allocated:
         raise Refused("undecodable")
-    return Encapsulated(found.data, removed + list(found.removed))
+    return Encapsulated(found.data, syntax, layout, removed + list(found.removed))
