@@ -79,6 +79,20 @@ def decode(path: Path) -> NDArray[np.float32]:
     return raster.to_float(raster.open_image(path, kind)[0])
 
 
+def stored(path: Path) -> NDArray[np.integer[Any]]:
+    """The stored values, upright: (H, W) integer of the file's own depth and sign; colour tints become grey levels.
+
+    Nothing is windowed or inverted, so that all that is in the pixels is there to be found. Raises Refused.
+    """
+    kind = sniff(path)
+    if kind is Format.DICOM:
+        return dicom.read_pixels(path)[1]
+    if kind is Format.JPEG:
+        raster.check_stream(path)
+    image, _ = raster.open_image(path, kind)
+    return np.asarray(image.convert("L") if image.mode == "RGB" else image)
+
+
 def to_png(pixels: NDArray[np.float32], target: Path | BinaryIO, max_side: int | None = None) -> None:
     """Write (H, W) values in 0..1 as an 8 bit grey PNG, made smaller so that no side exceeds ``max_side``."""
     image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
