@@ -1,13 +1,16 @@
 """The keys that intake needs. They lie in files outside the database (portal/keys.py says who needs which)."""
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 from pyrage import x25519
 
 from imaging.deid import key_id
+from imaging.formats import Refused
 
 
 def _read(name: str) -> str:
@@ -39,7 +42,47 @@ class PseudonymKey:
     id: str
 
 
-@cache
-def pseudonym_key() -> PseudonymKey:
-    secret = bytes.fromhex(_read("pseudonym.key"))
-    return PseudonymKey(secret, key_id(secret))
+class KeyMissing(Refused):
+    """A patient's key is no longer in pseudonym.key. Going on with another one would make a second person of them."""
+
+    MESSAGES = {
+        "key_missing": gettext_noop(
+            "The key that this patient's images are linked by is missing in the portal. Ask whoever runs the portal to "
+            "put it back into pseudonym.key; then try again."
+        )
+    }
+
+    def __init__(self, code: str = "key_missing") -> None:
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return gettext(self.message)
+
+
+def pseudonym_keys() -> tuple[PseudonymKey, ...]:
+    """Every key of the ring, the current one first. A rotation is noticed by every process at its next call.
+
+    Raises ValueError for a file that holds no key, or one under 16 bytes.
+    """
+    path = settings.CXR_KEYS_DIR / "pseudonym.key"
+    stat = path.stat()
+    return _ring(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+
+
+@lru_cache(maxsize=1)
+def _ring(path: Path, version: tuple[int, int, int]) -> tuple[PseudonymKey, ...]:
+    secrets = [bytes.fromhex(line) for line in path.read_text().split()]
+    if not secrets:
+        raise ValueError("pseudonym.key holds no key")
+    return tuple(PseudonymKey(secret, key_id(secret)) for secret in secrets)
+
+
+def pseudonym_key(id: str | None = None) -> PseudonymKey:
+    """The key of that id; the current one without an id. Raises KeyMissing when the ring no longer has it."""
+    ring = pseudonym_keys()
+    if not id:
+        return ring[0]
+    for key in ring:
+        if key.id == id:
+            return key
+    raise KeyMissing

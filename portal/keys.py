@@ -6,7 +6,8 @@ file                what it is                                                  
 django.key          Django's SECRET_KEY                                          web, worker
 quarantine.key      age identity (X25519) that opens the quarantined originals   worker only
 quarantine.pub      age recipient: seals, cannot open                            web, worker
-pseudonym.key       HMAC-SHA256 key of pseudonyms, UIDs and date shifts          web (patient key), worker
+pseudonym.key       HMAC-SHA256 keys of pseudonyms, UIDs and date shifts, one    web (patient key), worker
+                    in hex per line: the current one, then older ones
 names.key           Fernet key of the hospitals' own file names                  web
 audit.key           HMAC-SHA256 key of the audit trail                           web, worker
 =================== ============================================================ =========================
@@ -58,3 +59,25 @@ def ensure_keys(directory: Path) -> dict[str, Path]:
         if not path.exists():
             _write_new(path, make(directory))
     return {name: directory / name for name in MAKERS}
+
+
+def rotate_pseudonym_key(directory: Path, key: str) -> None:
+    """Puts `key` (hex) before the keys of pseudonym.key, at once or not at all; the older ones stay below it.
+
+    The file keeps its mode, so that whoever could read it still can. Raises OSError where the folder cannot be written
+    to, and FileExistsError while another rotation is under way (or one was cut short: the file ending in .new is its).
+    """
+    path = directory / "pseudonym.key"
+    older, mode = path.read_text().strip(), path.stat().st_mode & 0o777
+    new = path.with_name(f".{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{key}\n{older}\n")
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
