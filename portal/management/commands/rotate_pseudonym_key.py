@@ -28,8 +28,8 @@ class Command(BaseCommand):
             ) from error
         except OSError as error:
             raise CommandError(
-                f"pseudonym.key in {folder} can't be written ({error.strerror}). In containers it is mounted for reading "
-                "only: docs/operators.md says how to rotate it there."
+                f"pseudonym.key in {folder} can't be written ({error.strerror}). In containers it is mounted read-only: "
+                "docs/operators.md says how to rotate it there."
             ) from error
         self.stdout.write(
             f"The current key is {key_id(bytes.fromhex(new))}. Kept for known patients: {', '.join(old)}."
