@@ -11,12 +11,14 @@ from typing import IO, Any
 from django.core.files.storage import storages
 from django.utils.translation import gettext_lazy as _
 
+from datasets.deidentification import COLUMNS as DEIDENTIFICATION_COLUMNS
 from datasets.errors import LibraryFault
 from datasets.metadata import csv_lines, write_xlsx
 from datasets.models import Archive, ReleaseItem
 
 CHUNK = 256 * 1024  # bytes
 ROWS = 2000  # rows held in memory
+DEIDENTIFICATION_CSV = "deidentification.csv"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can hold
 
 
@@ -26,7 +28,9 @@ def write_archive(archive: Archive, file: IO[bytes], *, alive: Callable[[], None
     `alive` is called after every piece of work, some hundred kilobytes or a row; it may raise to stop the work. Raises
     LibraryFault if a file of the library is missing or does not hash to what the release froze.
     """
-    if archive.content != Archive.Content.METADATA:
+    if archive.content == Archive.Content.DEIDENTIFICATION:
+        _write_deidentification(archive, file, alive)
+    elif archive.content != Archive.Content.METADATA:
         _write_zip(archive, file, alive)
     elif archive.filename.endswith(".csv"):
         for line in csv_lines(_rows(archive, alive)):
@@ -51,6 +55,23 @@ def _rows(archive: Archive, alive: Callable[[], None]) -> Iterator[dict[str, Any
             yield item.metadata
 
 
+def _write_deidentification(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
+    """The reports of the images in this archive, or of all."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for item in _items(archive):
+            alive()
+            yield {"filename": item.filename, **item.deidentification}
+
+    for line in csv_lines(rows(), DEIDENTIFICATION_COLUMNS):
+        file.write(line)
+
+
+def _carries_deidentification(archive: Archive) -> bool:
+    """Not so in releases from before there was a report: they stay byte for byte what they were."""
+    return archive.content == Archive.Content.RADIOGRAPHS and bool(archive.release.about.get("deidentification"))
+
+
 def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
         with _entry(target, "README.txt") as entry:
@@ -60,6 +81,9 @@ def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> 
         with _entry(target, "metadata.csv") as entry:
             for line in csv_lines(_rows(archive, alive)):
                 entry.write(line)
+        if _carries_deidentification(archive):
+            with _entry(target, DEIDENTIFICATION_CSV) as entry:
+                _write_deidentification(archive, entry, alive)
         with _entry(target, "SHA256SUMS") as entry:
             for item in _items(archive):
                 for stored in item.files.get(archive.content, ()):
@@ -106,6 +130,10 @@ _CONTENTS = {
     "lung_masks": "the lung masks at the size of the radiographs, as 1-bit PNG (white is lung)",
 }
 
+_ABOUT_DEIDENTIFICATION = (
+    f"{DEIDENTIFICATION_CSV}   what was kept, replaced and removed of each image: names of attributes, never values"
+)
+
 
 def readme(archive: Archive) -> str:
     """The README of a ZIP, from what the release froze."""
@@ -116,6 +144,7 @@ def readme(archive: Archive) -> str:
         "",
         f"{archive.content}/   {_CONTENTS[archive.content]}",
         "metadata.csv   one row per image that has files in this archive",
+        *([_ABOUT_DEIDENTIFICATION] if _carries_deidentification(archive) else []),
         "SHA256SUMS   the SHA-256 of every image file: check them with sha256sum --check SHA256SUMS",
         "LICENSE.txt   the terms under which you have these files",
         "",

@@ -60,7 +60,7 @@ def image_row(radiograph: Radiograph) -> dict[str, Any]:
     }
 
 
-def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
+def csv_lines(rows: Iterable[Row], columns: tuple[str, ...] = IMAGE_COLUMNS) -> Iterator[bytes]:
     """The table as CSV (RFC 4180, UTF-8, \\n), one piece of bytes per row, the heading first; unknown is empty.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front: it stays text.
@@ -75,9 +75,9 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
         buffer.truncate()
         return data
 
-    yield line(IMAGE_COLUMNS)
+    yield line(columns)
     for row in rows:
-        yield line(_harmless(row.get(column)) for column in IMAGE_COLUMNS)
+        yield line(_harmless(row.get(column)) for column in columns)
 
 
 def _harmless(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from datasets.deidentification import deidentification_row
 from datasets.metadata import image_row
 from datasets.models import Archive, Dataset, LungMask, Radiograph, Release
 
@@ -23,6 +24,11 @@ class Frozen:
     radiograph: Radiograph
     metadata: dict[str, Any]
     files: Files
+
+    @property
+    def deidentification(self) -> dict[str, Any]:
+        """What the release says of how the image was de-identified."""
+        return deidentification_row(self.radiograph.filename, self.radiograph.deid_report)
 
     @property
     def digest(self) -> bytes:

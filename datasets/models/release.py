@@ -53,6 +53,11 @@ class ReleaseItem(models.Model):
         help_text=_("By content (radiographs, lung_regions, lung_masks): a list of name, path in the library, sha256.")
     )
 
+    deidentification = models.JSONField(
+        default=dict,
+        help_text=_("The row of the de-identification report; empty in releases from before there was one."),
+    )
+
     class Meta:
         ordering = ["release_id", "filename"]
         constraints = [models.UniqueConstraint(fields=["release", "filename"], name="release_filename_once")]
@@ -71,6 +76,7 @@ class Archive(models.Model):
         LUNG_REGIONS = "lung_regions", _("lung regions")
         LUNG_MASKS = "lung_masks", _("lung masks")
         METADATA = "metadata", _("metadata")
+        DEIDENTIFICATION = "deidentification", _("de-identification")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("waiting")

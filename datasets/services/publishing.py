@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
+from datasets.archives import DEIDENTIFICATION_CSV
 from datasets.errors import PublishRefused
 from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem
 from datasets.snapshot import CHUNK, Comparison, snapshot
@@ -93,6 +94,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
         "agreement": f"{dataset.agreement.title}, version {dataset.agreement.version}",
         "agreement_text": dataset.agreement.text,
         "groups": {str(group.class_id): group.label for group in dataset.groups.all()},
+        "deidentification": True,
     }
 
 
@@ -106,6 +108,7 @@ def _items(release: Release, dataset: Dataset, comparison: Comparison) -> Iterat
             filename=frozen.radiograph.filename,
             metadata=frozen.metadata,
             files=frozen.files,
+            deidentification=frozen.deidentification,
         )
 
 
@@ -132,10 +135,13 @@ def _archives(release: Release, comparison: Comparison) -> Iterator[Archive]:
                 yield archive(f"{label}-{content.value}.zip", content, items, group)
         if items := comparison.by_group[group.pk]:
             yield archive(f"{label}.csv", Archive.Content.METADATA, items, group)
-    yield archive("images.xlsx", Archive.Content.METADATA, sum(comparison.by_group.values()), None)
+    images = sum(comparison.by_group.values())
+    yield archive("images.xlsx", Archive.Content.METADATA, images, None)
+    yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images, None)
 
 
 def _file_label(group: DiagnosisGroup) -> str:
     """The label as a part of a file name. The class id keeps two labels apart that come out the same."""
     safe = re.sub(r"[^A-Za-z0-9-]+", "_", group.label)
-    return safe if safe == group.label else f"{group.class_id}_{safe}"
+    taken = f"{safe}.csv" == DEIDENTIFICATION_CSV
+    return safe if safe == group.label and not taken else f"{group.class_id}_{safe}"

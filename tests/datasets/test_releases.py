@@ -54,6 +54,7 @@ def test_archives_are_ordered_per_group_and_content(library: Library) -> None:
         ("polcovid-1.0-COVID-19-lung_masks.zip", 1, "COVID-19"),
         ("polcovid-1.0-COVID-19.csv", 1, "COVID-19"),
         ("polcovid-1.0-images.xlsx", 2, None),
+        ("polcovid-1.0-deidentification.csv", 2, None),
     }
 
 
@@ -62,7 +63,11 @@ def test_a_label_that_no_file_name_can_carry_gets_its_class_id(library: Library)
     services.update_dataset(manager=library.manager, dataset=library.dataset, groups=groups)
     library.add(1)
     library.add(2)
-    tables = library.order().archives.filter(filename__endswith=".csv").values_list("filename", flat=True)
+    tables = (
+        library.order()
+        .archives.filter(filename__endswith=".csv", content="metadata")
+        .values_list("filename", flat=True)
+    )
     assert set(tables) == {"polcovid-1.0-1_Zdrowi_agodni.csv", "polcovid-1.0-2_Zdrowi_agodni.csv"}
 
 

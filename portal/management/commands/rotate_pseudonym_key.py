@@ -28,7 +28,7 @@ class Command(BaseCommand):
             ) from error
         except OSError as error:
             raise CommandError(
-                f"pseudonym.key in {folder} can't be written ({error.strerror}). In containers it is mounted read-only: "
+                f"pseudonym.key in {folder} can't be written ({error.strerror}). In containers it is read-only: "
                 "docs/operators.md says how to rotate it there."
             ) from error
         self.stdout.write(
