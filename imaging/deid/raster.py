@@ -3,18 +3,23 @@
 A JPEG is rewritten segment by segment, so that its coefficients stay as they are. PNG and TIFF are lossless: the
 pixels are decoded and written into a new container, with the same depth and colour. A JPEG that EXIF turns would have
 to be compressed again to be upright; it becomes a PNG instead, which loses nothing. So does one whose entropy-coded
-data holds more than the picture, or may do so unseen (several scans, restart intervals).
+data holds more than the picture, or may do so unseen (several scans, restart
+intervals), and one in which text is painted over.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.TiffTags import TAGS_V2
 
 from imaging.formats import Format, jpeg, raster
 from imaging.formats.limits import guarded
 
+from .boxes import TextBox
+from .painting import paint
 from .report import Entry, Report
 
 # Tags without which there is no picture: sizes, depth, compression, strips and tiles, resolution, palette.
@@ -58,15 +63,19 @@ _PNG_KNOWN = (
 )
 
 
-def rewrite(source: Path, kind: Format, key_id: str) -> tuple[bytes, Report]:
-    """The clean file, and the report, whose ``format`` is PNG where a JPEG had to become one. Raises Refused."""
+def rewrite(source: Path, kind: Format, key_id: str, boxes: Sequence[TextBox] = ()) -> tuple[bytes, Report]:
+    """The clean file, and the report, whose ``format`` is PNG where a JPEG had to become one.
+
+    ``boxes``: those that say so are painted black. Raises Refused.
+    """
     cleaned: jpeg.Jpeg | None = raster.check_stream(source) if kind is Format.JPEG else None
     image, turned = raster.open_image(source, kind)
     report = Report(kind, key_id)
+    painted = [box for box in boxes if box.painted]
     if cleaned is not None:
         report.removed.extend(Entry(part, "not needed to decode") for part in cleaned.removed)
         exact = raster.scan_is_exact(cleaned)
-        if not turned and exact:
+        if not turned and exact and not painted:
             report.kept.append(Entry("pixels", "copied without decoding"))
             return cleaned.data, report
         report = Report(Format.PNG, key_id, removed=report.removed)
@@ -75,6 +84,9 @@ def rewrite(source: Path, kind: Format, key_id: str) -> tuple[bytes, Report]:
     else:
         report.removed.extend(Entry(part, "not needed to decode") for part in _left_out(source, kind))
     report.kept.append(Entry("pixels", "same values in a new container"))
+    if painted:
+        image = Image.fromarray(paint(np.asarray(image), painted))
+        report.replaced.append(Entry("pixels", "text painted over"))
     if turned:
         report.replaced.append(Entry("orientation", "applied to the pixels"))
     return _plain(image, report.format), report

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from .refusal import Refused
 
-_SOI, _EOI, _SOS, _DHT, _DQT, _DNL, _DRI, _LSE = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDC, 0xDD, 0xF8
-_SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xF7}  # baseline, extended, progressive, lossless (Huffman); JPEG-LS
+_EOI, _SOS, _DHT, _DQT, _DNL, _DRI, _LSE = 0xD9, 0xDA, 0xC4, 0xDB, 0xDC, 0xDD, 0xF8
+_PROGRESSIVE, _LOSSLESS, _LS = 0xC2, 0xC3, 0xF7
+_SOF = {0xC0, 0xC1, _PROGRESSIVE, _LOSSLESS, _LS}  # baseline, extended, progressive, lossless (Huffman); JPEG-LS
 # The end of entropy-coded data: FF followed by neither a stuffed zero nor a restart marker nor a fill byte.
 # In JPEG-LS the byte after FF is below 0x80 inside the data.
 _DATA_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -38,18 +39,21 @@ class Jpeg:
 def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
     """The stream without COM and APPn segments (Adobe APP14 stays), fill bytes and anything after EOI.
 
-    Kept segments must have exactly the length that their own fields say, so that nothing rides along in them.
-    ``jfif``: write a minimal JFIF header where the source had one (files on disk, not frames in DICOM).
-    Raises Refused: undecodable, truncated.
+    Kept segments must have exactly the length that their own fields say, and of the tables only those are written that
+    the frame and its scans name, so that nothing rides along. ``jfif``: write a minimal JFIF header where the source
+    had one (files on disk, not frames in DICOM). Raises Refused: undecodable, truncated.
     """
     data = bytes(data)
     if data[:2] != b"\xff\xd8":
         raise Refused("undecodable")
     out = [b"\xff\xd8"]
     removed: dict[str, None] = {}
-    frame: tuple[int, int, int, int] | None = None
-    lossless_ls = scanned = False
-    plain = True
+    tables = _Tables()
+    parameters: dict[int, bytes] = {}  # restart interval, JPEG-LS preset
+    frame = b""  # the segment of the frame header, until it is written before the first scan
+    facts: tuple[int, int, int, int] | None = None
+    kind = 0
+    plain = scanned = False
     at = 2
     while True:
         if at + 2 > len(data):
@@ -71,27 +75,35 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
         segment = data[at : at + 2 + length]
         at += 2 + length
         if marker in _SOF:
-            if frame is not None or len(body) < 6 or len(body) != 6 + 3 * body[5]:
+            if facts is not None or len(body) < 6 or len(body) != 6 + 3 * body[5]:
                 raise Refused("undecodable")
-            frame = (int.from_bytes(body[3:5]), int.from_bytes(body[1:3]), body[0], body[5])
-            lossless_ls = marker == 0xF7
-            plain = plain and marker in (0xC0, 0xC1)
-            out.append(segment)
+            facts = (int.from_bytes(body[3:5]), int.from_bytes(body[1:3]), body[0], body[5])
+            frame, kind = segment, marker
+            plain = marker != _PROGRESSIVE
         elif marker == _SOS:
-            if frame is None or not body or len(body) != 4 + 2 * body[0]:
+            if facts is None or not body or len(body) != 4 + 2 * body[0]:
                 raise Refused("undecodable")
-            end = (_DATA_END_LS if lossless_ls else _DATA_END).search(data, at)
+            end = (_DATA_END_LS if kind == _LS else _DATA_END).search(data, at)
             if end is None:
                 raise Refused("truncated")
             scan = data[at : end.start()].rstrip(b"\xff")
-            plain = plain and not scanned and _RESTART.search(scan) is None
-            out += [segment, scan]
+            plain = plain and not scanned and (kind == _LS or _RESTART.search(scan) is None)
+            if kind != _LS:
+                out.append(tables.needed(frame, body))
+            out += parameters.values()
+            parameters.clear()
+            out += [segment, scan] if scanned else [frame, segment, scan]
             at = end.start()
             scanned = True
-        elif marker in (_DHT, _DQT, _DRI, _DNL, _LSE):
+        elif marker in (_DHT, _DQT):
+            tables.take(marker, body)
+        elif marker in (_DRI, _LSE):
             if not _exact(marker, body):
                 raise Refused("undecodable")
+            parameters[marker] = segment  # the last one before a scan holds
+        elif marker == _DNL and len(body) == 2 and scanned:
             out.append(segment)
+            plain = False
         elif marker == 0xEE and body[:5] == b"Adobe" and len(body) >= 12:
             # Version 100, no flags: only the colour transform matters to a decoder.
             out.append(b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([min(body[11], 2)]))
@@ -102,27 +114,62 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
                 removed["COM" if marker == 0xFE else f"APP{marker - 0xE0}"] = None
         else:  # hierarchical and arithmetic coding, reserved markers
             raise Refused("undecodable")
-    if frame is None or not scanned:
+    if facts is None or not scanned:
         raise Refused("undecodable")
+    if tables.unused:
+        removed["unused tables"] = None
     if data[at + 2 :].strip(b"\x00"):
         removed["bytes after EOI"] = None
     out.append(b"\xff\xd9")
-    width, height, bits, components = frame
+    width, height, bits, components = facts
     return Jpeg(b"".join(out), width, height, bits, components, tuple(removed), plain)
 
 
+class _Tables:
+    """The quantisation and Huffman tables met so far; a scan gets those that it names (B.2.4.1, B.2.4.2)."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[int, int], bytes] = {}
+        self._overwritten = False
+
+    @property
+    def unused(self) -> bool:
+        """Whether some table was defined that no scan so far wanted."""
+        return self._overwritten or bool(self._waiting)
+
+    def take(self, marker: int, body: bytes) -> None:
+        """Split a segment into its tables. Raises Refused when it holds anything else."""
+        at = 0
+        while at < len(body):
+            if marker == _DQT:
+                size, number = 129 if body[at] >> 4 else 65, body[at] & 0x0F
+            else:
+                size, number = 17 + sum(body[at + 1 : at + 17]), body[at]
+                symbols = body[at + 17 : at + size]
+                if len(set(symbols)) != len(symbols):  # no symbol needs a second code
+                    raise Refused("undecodable")
+            if at + size > len(body):
+                raise Refused("undecodable")
+            self._overwritten |= (marker, number) in self._waiting
+            self._waiting[marker, number] = body[at : at + size]
+            at += size
+
+    def needed(self, frame: bytes, scan: bytes) -> bytes:
+        """The segments of the tables that this scan uses and that were not written since they were defined."""
+        selectors = scan[2 : 1 + 2 * scan[0] : 2]
+        names = [(_DHT, selector >> 4) for selector in selectors]  # DC, or the only one
+        if frame[1] != _LOSSLESS:
+            names += [(_DHT, 0x10 | selector & 0x0F) for selector in selectors]
+            names += [(_DQT, number) for number in frame[12::3]]
+        found = [(name, self._waiting.pop(name)) for name in sorted(set(names)) if name in self._waiting]
+        return b"".join(
+            b"\xff" + bytes([marker]) + (len(table) + 2).to_bytes(2) + table for (marker, _), table in found
+        )
+
+
 def _exact(marker: int, body: bytes) -> bool:
-    """Whether a table segment holds nothing but its tables."""
+    """Whether a segment holds nothing but its parameters."""
     if marker == _DRI:
         return len(body) in (2, 4)
-    if marker == _DNL:
-        return len(body) == 2
-    if marker == _LSE:  # preset coding parameters only; mapping tables are for palettes
-        return len(body) == 11 and body[0] == 1
-    at = 0
-    while at < len(body):
-        if marker == _DQT:
-            at += 129 if body[at] >> 4 else 65
-        else:
-            at += 17 + sum(body[at + 1 : at + 17])
-    return at == len(body)
+    # LSE: preset coding parameters only; mapping tables are for palettes.
+    return len(body) == 11 and body[0] == 1

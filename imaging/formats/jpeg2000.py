@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from .refusal import Refused
 
 _SOC, _SOT, _SOD, _EOC, _SIZ = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF51
-_KEPT_MAIN = {0xFF51, 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF50}  # SIZ COD COC QCD QCC RGN POC CAP
-_KEPT_TILE = {0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F}
+_COD, _COC, _QCD, _QCC, _RGN, _POC, _CAP = 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF50
+_KEPT_TILE = {_COD, _COC, _QCD, _QCC, _RGN, _POC}
+_KEPT_MAIN = {_SIZ, _CAP, *_KEPT_TILE}
 # Dropped without loss: COM, and the optional pointer segments TLM, PLM, PLT, CRG, which name lengths or registration.
 _DROPPED = {0xFF64: "COM", 0xFF55: "TLM", 0xFF57: "PLM", 0xFF58: "PLT", 0xFF63: "CRG"}
 
@@ -21,6 +22,8 @@ class Jpeg2000:
     bits: int
     components: int
     removed: tuple[str, ...]
+    tiles: int
+    last_part: int  # where the last tile-part starts
 
 
 def clean(data: bytes | memoryview) -> Jpeg2000:
@@ -38,23 +41,27 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
     if _word(data, 0) != _SOC:
         raise Refused("undecodable")
     removed: dict[str, None] = {}
-    main, at = _segments(data, 2, _KEPT_MAIN, _SOT, removed)
-    if _word(data, 2) != _SIZ or len(main) < 40:
+    levels = _Levels()
+    main, at = _segments(data, 2, _KEPT_MAIN, _SOT, removed, levels)
+    if _word(data, 2) != _SIZ or len(main) < 40 or _word(main, 2) != 38 + 3 * _word(main, 38):
         raise Refused("undecodable")
     siz = main[4:]
     width = int.from_bytes(siz[2:6]) - int.from_bytes(siz[10:14])
     height = int.from_bytes(siz[6:10]) - int.from_bytes(siz[14:18])
     components, bits = int.from_bytes(siz[34:36]), (siz[36] & 0x7F) + 1
-    out = [b"\xff\x4f", main]
+    out, tiles = [b"\xff\x4f", main], set()
+    last, size = 0, 2 + len(main)
     while _word(data, at) == _SOT:
         psot = int.from_bytes(data[at + 6 : at + 10])
         end = at + psot if psot else data.rfind(b"\xff\xd9")  # 0: the last tile-part, up to EOC
         if end > len(data):
             raise Refused("truncated")
-        header, body = _segments(data, at + 12, _KEPT_TILE, _SOD, removed)
+        header, body = _segments(data, at + 12, _KEPT_TILE, _SOD, removed, levels)
         if body > end:
             raise Refused("undecodable")
         length = 12 + len(header) + end - body
+        tiles.add(_word(data, at + 4))
+        last, size = size, size + length
         out += [data[at : at + 6], length.to_bytes(4), data[at + 10 : at + 12], header, data[body:end]]
         at = end
     if at + 2 > len(data):
@@ -63,25 +70,61 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
         raise Refused("undecodable")
     if data[at + 2 :].strip(b"\x00"):
         removed["bytes after EOC"] = None
-    return Jpeg2000(b"".join([*out, b"\xff\xd9"]), width, height, bits, components, tuple(removed))
+    return Jpeg2000(b"".join([*out, b"\xff\xd9"]), width, height, bits, components, tuple(removed), len(tiles), last)
 
 
 def _word(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 2])
 
 
-def _segments(data: bytes, at: int, kept: set[int], until: int, removed: dict[str, None]) -> tuple[bytes, int]:
+class _Levels:
+    """Lengths of the parameter segments (T.800 A.6), which hang on the number of decomposition levels."""
+
+    def __init__(self) -> None:
+        self._levels = 32
+
+    def allows(self, marker: int, body: bytes) -> bool:
+        """Whether the segment is as long as its own fields say. ``body``: what follows the length, one component."""
+        size = len(body)
+        if marker in (_COD, _COC):
+            start = 1 + (4 if marker == _COD else 1)
+            if size < start + 5:
+                return False
+            self._levels = body[start]
+            precincts = body[0 if marker == _COD else 1] & 1
+            return size == start + 5 + precincts * (self._levels + 1)
+        if marker in (_QCD, _QCC):
+            body = body[marker == _QCC :]
+            steps = 3 * self._levels + 1
+            return bool(body) and len(body) - 1 == {0: steps, 1: 2, 2: 2 * steps}.get(body[0] & 0x1F)
+        if marker == _RGN:
+            return size == 3
+        if marker == _POC:
+            return size % 7 == 0 and size > 0
+        if marker == _CAP:
+            return size == 4 + 2 * int.from_bytes(body[:4]).bit_count()
+        return marker == _SIZ  # measured by the caller
+
+
+def _segments(
+    data: bytes, at: int, kept: set[int], until: int, removed: dict[str, None], levels: _Levels
+) -> tuple[bytes, int]:
     """The kept marker segments from ``at`` up to the marker ``until``, and where that marker stands."""
-    out = []
+    out: dict[int, bytes] = {}
     while (marker := _word(data, at)) != until:
         length = _word(data, at + 2)
         if at + 4 > len(data) or at + 2 + length > len(data):
             raise Refused("truncated")
-        if marker in kept and length >= 2:
-            out.append(data[at : at + 2 + length])
+        if (
+            marker in kept
+            and length >= 2
+            and marker not in out
+            and levels.allows(marker, data[at + 4 : at + 2 + length])
+        ):
+            out[marker] = data[at : at + 2 + length]
         elif marker in _DROPPED and length >= 2:
             removed[_DROPPED[marker]] = None
         else:
             raise Refused("undecodable")
         at += 2 + length
-    return b"".join(out), at
+    return b"".join(out.values()), at

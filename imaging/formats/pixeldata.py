@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import jpeg, jpeg2000, rle
+from . import jpeg, jpeg2000, rle, tail
 from .limits import guarded
 from .refusal import Refused
 
@@ -67,20 +67,30 @@ class Layout:
 
 @dataclass
 class Encapsulated:
-    """One compressed frame without what no decoder needs; ``removed`` names what was dropped.
-
-    ``exact``: whether the compressed data was seen to hold nothing beside the picture; None when that is not known.
-    """
+    """One compressed frame without what no decoder needs; ``removed`` names what was dropped."""
 
     frame: bytes
     syntax: str
     layout: Layout
     removed: list[str]
-    exact: bool | None = None
 
     def values(self) -> NDArray[np.integer[Any]]:
         """The stored values (H, W), decoded. Raises Refused."""
         return decode_frame(self.frame, self.syntax, self.layout)
+
+    def is_exact(self) -> bool:
+        """Whether the compressed data holds the picture and no more, by two decodings; False where it can't be told."""
+
+        def decode(frame: bytes) -> NDArray[np.integer[Any]]:
+            return decode_frame(frame, self.syntax, self.layout)
+
+        kind = SYNTAXES[self.syntax]
+        if kind == "rle":  # the walk has cut each byte plane at its last pixel
+            return True
+        if kind == "jpeg":
+            return jpeg.clean(self.frame).plain and tail.jpeg_is_exact(self.frame, decode)
+        found = jpeg2000.clean(self.frame)
+        return found.tiles == 1 and tail.jpeg2000_is_exact(self.frame, found.last_part, decode)
 
 
 def decode_frame(frame: bytes, syntax: str, layout: Layout) -> NDArray[np.integer[Any]]:
@@ -99,6 +109,7 @@ def decode_frame(frame: bytes, syntax: str, layout: Layout) -> NDArray[np.intege
         "samples_per_pixel": 1,
         "number_of_frames": 1,
         "pixel_keyword": "PixelData",
+        "correct_unused_bits": False,  # they are to be seen
     }
     with guarded():
         values, _ = get_decoder(UID(syntax)).as_array(encapsulate([frame], has_bot=False), raw=True, **options)
@@ -231,7 +242,7 @@ def _frame(layout: Layout, syntax: str, fragments: tuple[bytes, bool]) -> Encaps
     if kind == "rle":
         frame, cut = rle.clean(data, layout.rows * layout.columns, layout.allocated // 8)
         removed += ["bytes after the last pixel"] if cut else []
-        return Encapsulated(frame, syntax, layout, removed, exact=True)
+        return Encapsulated(frame, syntax, layout, removed)
     found = jpeg.clean(data) if kind == "jpeg" else jpeg2000.clean(data)
     if found.components != 1:
         raise Refused("colour")

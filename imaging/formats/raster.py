@@ -8,7 +8,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import jpeg
+from . import jpeg, tail
 from .grey import stretch
 from .kinds import Format
 from .limits import check_size, guarded
@@ -76,23 +76,13 @@ def check_stream(path: Path) -> jpeg.Jpeg:
 
 
 def scan_is_exact(stream: jpeg.Jpeg) -> bool:
-    """Whether the entropy-coded data of a checked JPEG file is the picture and no more; False where it can't be told.
+    """Whether the compressed data of a checked JPEG file is the picture and no more; False where it can't be told."""
 
-    Decoders skip what stands between the last block and EOI, so a name could ride along there. Without its last byte
-    and EOI an honest scan leaves the last block incomplete. When the decoder is satisfied all the same, there were
-    foreign bytes; of up to 8 of them it may not notice, because it reads ahead that far.
-    """
-    if not stream.plain:
-        return False
-    scan = stream.data[:-2]
-    short = scan[:-2] if scan.endswith(b"\xff\x00") else scan[:-1]
-    with guarded():
-        image = Image.open(BytesIO(short), formats=["JPEG"])
-        try:
-            image.load()
-        except OSError:
-            return True
-    return False
+    def decode(data: bytes) -> NDArray[np.uint8]:
+        with guarded():
+            return np.asarray(Image.open(BytesIO(data), formats=["JPEG"]))
+
+    return stream.plain and tail.jpeg_is_exact(stream.data, decode)
 
 
 def to_float(image: Image.Image) -> NDArray[np.float32]:
