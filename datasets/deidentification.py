@@ -50,9 +50,13 @@ def deidentification_row(filename: str, report: Mapping[str, Any]) -> dict[str, 
         row["text_markers"] = sum(bool(box["marker"]) and not box["painted"] for box in boxes)
         row["text_by_detector"] = sum(box["origin"] == "detector" for box in boxes)
         row["text_by_person"] = sum(box["origin"] == "person" for box in boxes)
-    for column, name in (("text_doubtful", "doubtful"), ("text_checked", "checked")):
-        row[column] = None if report.get(name) is None else "yes" if report[name] else "no"
+    row["text_doubtful"] = _yes_no(None if boxes is None else report.get("doubtful"))
+    row["text_checked"] = _yes_no(report.get("checked"))
     return row
+
+
+def _yes_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
 
 
 def _by_rule(entries: Iterable[Mapping[str, str]]) -> str:

@@ -109,7 +109,9 @@ def test_the_columns_are_the_rows_keys() -> None:
 
 def test_nobody_looked_is_not_nothing_found() -> None:
     nobody = deidentification_row("a.dcm", {**REPORT, "text": None})
-    assert {nobody[name] for name in COLUMNS if name.startswith("text_by") or name == "text_boxes"} == {None}
+    unknown = [name for name in COLUMNS if name.startswith("text_") and name not in ("text_version", "text_checked")]
+    assert {nobody[name] for name in unknown} == {None}
+    assert deidentification_row("a.dcm", {**REPORT, "checked": False})["text_checked"] == "no"
     assert deidentification_row("a.dcm", {**REPORT, "text": []})["text_boxes"] == 0
 
 

@@ -98,6 +98,16 @@ def test_a_read_only_mount_is_said(world: World, monkeypatch: pytest.MonkeyPatch
     assert not Event.objects.filter(action="keys.rotated").exists()
 
 
+def test_what_was_done_by_hand_is_told_to_the_trail(world: World, ring: Path) -> None:
+    old = keys.pseudonym_key().id
+    ring.write_text("cd" * 32 + "\n" + ring.read_text())
+    text = ring.read_text()
+    call_command("rotate_pseudonym_key", "--record-only", stdout=io.StringIO())
+    assert ring.read_text() == text
+    data = Event.objects.get(action="keys.rotated").data
+    assert data == {"key": "pseudonym", "current": key_id(b"\xcd" * 32), "older": [old]}
+
+
 def test_a_known_patient_keeps_key_uids_and_dates_over_a_rotation(world: World, tmp_path: Path) -> None:
     person = phantoms.FakePerson.invent(7, "F")
     before = send(world, dicom(person, 1, tmp_path))

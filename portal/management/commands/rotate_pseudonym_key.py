@@ -1,4 +1,5 @@
 import secrets
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,17 @@ from portal.keys import rotate_pseudonym_key
 class Command(BaseCommand):
     help = "Makes a new key for patients who come from now on; patients known already keep theirs."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--record-only", action="store_true", help="the file was changed by hand: only tell the audit trail"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["record_only"]:
+            current, *older = (key.id for key in pseudonym_keys())
+            record("keys.rotated", key="pseudonym", current=current, older=older)
+            self.stdout.write(f"Recorded: current key {current}, older {', '.join(older) or 'none'}.")
+            return
         new, folder = secrets.token_hex(32), settings.CXR_KEYS_DIR
         old = [key.id for key in pseudonym_keys()]
         try:
