@@ -2,14 +2,14 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydicom.dataset import Dataset
-
 _LONG = frozenset({"OB", "OW", "SQ"})
-_DELIMITERS = 0xFFFE
 _ITEM = 0xFFFEE000
+
+# One item of a sequence: its elements in ascending order, each as tag, representation and values.
+Item = Sequence[tuple[int, str, Sequence[Any]]]
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,28 @@ class Encoding:
 
     implicit: bool
     little: bool
+    _short: struct.Struct = field(init=False, repr=False, compare=False)
+    _long: struct.Struct = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        order = "<" if self.little else ">"
+        object.__setattr__(self, "_short", struct.Struct(order + ("HHL" if self.implicit else "HH2sH")))
+        object.__setattr__(self, "_long", struct.Struct(order + ("HHL" if self.implicit else "HH2sHL")))
 
     def head(self, tag: int, vr: str, length: int) -> bytes:
         """Tag, representation and length."""
-        order = "<" if self.little else ">"
-        group = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
-        if self.implicit or tag >> 16 == _DELIMITERS:
-            return group + struct.pack(order + "L", length)
+        if self.implicit:
+            return self._short.pack(tag >> 16, tag & 0xFFFF, length)
         if vr in _LONG:
-            return group + vr.encode() + struct.pack(order + "HL", 0, length)
-        return group + vr.encode() + struct.pack(order + "H", length)
+            return self._long.pack(tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
+        return self._short.pack(tag >> 16, tag & 0xFFFF, vr.encode(), length)
+
+    def delimiter(self, tag: int, length: int) -> bytes:
+        """The head of an item, or of the end of a sequence: without a representation in every encoding."""
+        return struct.pack("<HHL" if self.little else ">HHL", tag >> 16, tag & 0xFFFF, length)
 
     def element(self, tag: int, vr: str, values: Sequence[Any]) -> bytes:
-        """One whole element. ``values``: text (ASCII), integers for US and SS, data sets for SQ."""
+        """One whole element. ``values``: text (ASCII), integers for US and SS, items for SQ."""
         if vr == "SQ":
             body = b"".join(self._item(item) for item in values)
         elif vr in ("US", "SS"):
@@ -39,36 +48,33 @@ class Encoding:
                 vr = "OW"
         else:
             body = "\\".join(values).encode("ascii")
-            body += (b"\x00" if vr == "UI" else b" ") * (len(body) % 2)
+            if len(body) & 1:
+                body += b"\x00" if vr == "UI" else b" "
         return self.head(tag, vr, len(body)) + body
 
-    def _item(self, item: Dataset) -> bytes:
-        body = b"".join(self.element(int(found.tag), found.VR, _list(found.value)) for found in item)
-        return self.head(_ITEM, "", len(body)) + body
+    def _item(self, item: Item) -> bytes:
+        body = b"".join(self.element(*element) for element in item)
+        return self.delimiter(_ITEM, len(body)) + body
 
 
 def file_meta(sop_class: str, instance: str, syntax: str) -> bytes:
     """Preamble of zeros, prefix and file meta information (PS3.10 7.1), made anew."""
-    plain = Encoding(implicit=False, little=True)
     body = b"".join(
         [
-            plain.head(0x00020001, "OB", 2) + b"\x00\x01",
-            plain.element(0x00020002, "UI", [sop_class]),
-            plain.element(0x00020003, "UI", [instance]),
-            plain.element(0x00020010, "UI", [syntax]),
-            plain.element(0x00020012, "UI", [IMPLEMENTATION_UID]),
-            plain.element(0x00020013, "SH", ["CXR_COMMONS_1"]),
+            _PLAIN.head(0x00020001, "OB", 2) + b"\x00\x01",
+            _PLAIN.element(0x00020002, "UI", [sop_class]),
+            _PLAIN.element(0x00020003, "UI", [instance]),
+            _PLAIN.element(0x00020010, "UI", [syntax]),
+            _IMPLEMENTATION,
         ]
     )
-    length = plain.head(0x00020000, "UL", 4) + len(body).to_bytes(4, "little")
+    length = _PLAIN.head(0x00020000, "UL", 4) + len(body).to_bytes(4, "little")
     return b"\x00" * 128 + b"DICM" + length + body
 
 
 # 2.25 and a UUID drawn once for this program (PS3.5 B.2).
 IMPLEMENTATION_UID = "2.25.271828459045235360287471352662497757247"
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return [] if value in (None, "") else [value]
-    return list(value)
+_PLAIN = Encoding(implicit=False, little=True)
+_IMPLEMENTATION = _PLAIN.element(0x00020012, "UI", [IMPLEMENTATION_UID]) + _PLAIN.element(
+    0x00020013, "SH", ["CXR_COMMONS_1"]
+)

@@ -5,6 +5,7 @@ Everything is HMAC-SHA256 (RFC 2104), with the purpose in the message so that no
 
 import hmac
 import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 
 _MAX_SHIFT_DAYS = 5 * 365
@@ -33,10 +34,10 @@ def key_id(key: bytes) -> str:
 
 
 class Keyed:
-    """One hospital's UIDs and one patient's dates under ``key``."""
+    """One hospital's UIDs and one patient's dates under ``key``; ``former`` keys only recognise what they made."""
 
-    def __init__(self, key: bytes, hospital: int, patient: str) -> None:
-        self._uid_key = _hmac(key, b"uid" + hospital.to_bytes(8))
+    def __init__(self, key: bytes, hospital: int, patient: str, former: Sequence[bytes] = ()) -> None:
+        self._uid_keys = [_hmac(each, b"uid" + hospital.to_bytes(8)) for each in (key, *former)]
         number = int.from_bytes(_hmac(key, b"shift" + hospital.to_bytes(8) + patient.encode())[:8])
         # At least a day back, never into the future; seconds too, so that the time of day is not a trace.
         self.shift = -timedelta(days=1 + number % _MAX_SHIFT_DAYS, seconds=number // _MAX_SHIFT_DAYS % 86_400)
@@ -51,11 +52,11 @@ class Keyed:
             if self.made(source):
                 return source
             source = source.encode()
-        body = _hmac(self._uid_key, b"body" + source)[:12]
-        return f"2.25.{int.from_bytes(body + self._tag(body))}"
+        body = _hmac(self._uid_keys[0], b"body" + source)[:12]
+        return f"2.25.{int.from_bytes(body + _tag(self._uid_keys[0], body))}"
 
     def made(self, uid: str) -> bool:
-        """Whether ``uid`` came from here."""
+        """Whether ``uid`` came from here, under this key or a former one."""
         number = uid.removeprefix("2.25.")
         if number == uid or not (number.isascii() and number.isdecimal() and len(number) <= 39):
             return False
@@ -63,10 +64,11 @@ class Keyed:
         if value >> 128 or str(value) != number:
             return False
         data = value.to_bytes(16)
-        return hmac.compare_digest(self._tag(data[:12]), data[12:])
+        return any(hmac.compare_digest(_tag(key, data[:12]), data[12:]) for key in self._uid_keys)
 
-    def _tag(self, body: bytes) -> bytes:
-        return _hmac(self._uid_key, b"tag" + body)[: _TAG_BITS // 8]
+
+def _tag(uid_key: bytes, body: bytes) -> bytes:
+    return _hmac(uid_key, b"tag" + body)[: _TAG_BITS // 8]
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:

@@ -1,92 +1,139 @@
 """A DICOM file built anew from the table: nothing of the source is edited, everything is looked up and checked."""
 
 import hashlib
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-
-from imaging.formats import Format
+from imaging.formats import Format, Refused
 from imaging.formats import dicom as reader
+from imaging.formats.dictionary import ATTRIBUTES
+from imaging.formats.header import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, read
 from imaging.formats.inspection import patient_age
-from imaging.formats.limits import guarded
+from imaging.formats.limits import refusing
 from imaging.formats.pixeldata import Encapsulated, Native, extract
 
+from . import table
+from .boxes import TextBox
 from .encoding import Encoding, file_meta
-from .keys import Keyed
+from .keys import Keyed, patient_pseudonym
 from .report import SOFTWARE, Entry, Report
 from .rules import Fixed, Uid, Values, moved
-from .table import DATES, METHODS, TABLE, WRITTEN, Row
+from .table import DATES, TABLE, WRITTEN, Row
 
-_IMPLICIT, _BIG, _DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 _DX = "1.2.840.10008.5.1.4.1.1.1.1"
-_PIXEL_DATA = 0x7FE00010
+_PIXEL_DATA = ATTRIBUTES["PixelData"][0]
+_ANONYMOUS = "Anonymous"
 _PATIENT_ID_LENGTH = 16
+_PATIENT_ID = re.compile(rf"[0-9a-f]{{{_PATIENT_ID_LENGTH}}}")
 
 
-@cache
-def _tag(keyword: str) -> int:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)
-    return int(tag)
+class _Plan(NamedTuple):
+    """A row with all that is the same for every file."""
+
+    row: Row
+    tag: int
+    vr: str
+    kept: Entry
+    otherwise: Entry
+    empty: Entry
+    changes: bool
+    measured: bool
 
 
-@cache
-def _vr(keyword: str) -> str:
-    return dictionary_VR(_tag(keyword))
+def _plan(row: Row) -> _Plan:
+    keyword, rule = row.keyword, row.rule
+    tag, vr = ATTRIBUTES[keyword]
+    entries = (Entry(keyword, rule.name), Entry(keyword, f"no {rule.name}"), Entry(keyword, "was empty"))
+    return _Plan(row, tag, vr, *entries, isinstance(rule, Fixed | Uid), rule == table.MEASURED)
 
 
+_PLANS = {plan.tag: plan for plan in map(_plan, TABLE)}
 _HANDLED = frozenset(
-    _tag(keyword)
+    ATTRIBUTES[keyword][0]
     for keyword in (*WRITTEN, *(row.keyword for row in TABLE), *(keyword for pair in DATES for keyword in pair))
 )
 
 
 class Rebuilt:
-    """The new file of one source: ``chunks`` gives its bytes, ``report`` (after that) what was done."""
+    """The new file of one source: ``chunks`` gives its bytes, ``report`` (after that) what was done.
 
-    def __init__(self, file: BinaryIO, keyed: Keyed, patient: str) -> None:
-        self._source, stream = reader.read_header(file)
-        self._keyed = keyed
-        # Plain integers as keys: looking up pydicom's tags costs more than all the checks.
-        self._found = {int(tag): element for tag, element in self._source.items()}
+    ``patient``: the patient's pseudonym; None: from the Patient ID in the file, which a file that has been through
+    keeps. ``boxes``: text to be painted over. ``looked``: a detector has searched the picture for text; ``checked``: a
+    person has looked at it too. Raises Refused.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        key: bytes,
+        hospital: int,
+        patient: str | None,
+        *,
+        former: Sequence[bytes] = (),
+        boxes: Sequence[TextBox] = (),
+        checked: bool = False,
+    ) -> None:
+        self._source = header = read(file)
         self._kept: list[Entry] = []
         self._replaced: list[Entry] = []
         self._removed: list[Entry] = []
-        self._syntax = str(self._source.file_meta.TransferSyntaxUID)
-        self._encoding = Encoding(self._syntax == _IMPLICIT, self._syntax != _BIG)
-        self._signed = self._source.get("PixelRepresentation", 0) == 1
         self._elements: dict[int, bytes] = {}
-        with guarded():
-            self._pixels = extract(reader.layout(self._source), self._syntax, stream)
-            self.instance = self._identify(file, patient)
-            for row in TABLE:
-                self._row(row)
-            for date, time in DATES:
-                self._date(date, time)
+        self._checked = checked
+        with refusing():
+            self._pixels, self._pixels_done = _pixels(header, boxes)
+            self._painted = any(box.painted for box in boxes)
+            self._syntax = self._pixels.syntax
+            self._encoding = _encoding(self._syntax)
+            patient = self._recognise(key, hospital, patient, former)
+            self._identify(file, patient)
+            self._rows()
+            dated = [self._date(date, time) for date, time in DATES]
             self._age()
             self._burned_in = self._text_in_picture()
-            self._left_out()
+            self._options(any(dated))
+
+    def _recognise(self, key: bytes, hospital: int, patient: str | None, former: Sequence[bytes]) -> str:
+        """Whether the file has been through already (``again``), and the patient's pseudonym.
+
+        The UID alone proves little: somebody may have put a name or true dates beside it.
+        """
+        header = self._source
+        number = header.text("PatientID")
+        self._keyed = Keyed(key, hospital, patient or "", former)
+        self.again = (
+            self._keyed.made(header.text("SOPInstanceUID"))
+            and _PATIENT_ID.fullmatch(number) is not None
+            and header.text("PatientName") == _ANONYMOUS
+            and header.text("PatientIdentityRemoved") == "YES"
+            and header.text("DeidentificationMethod") == SOFTWARE
+        )
+        if patient is None:
+            patient = number
+            if not self.again:
+                patient = patient_pseudonym(key, hospital, number, header.text("IssuerOfPatientID"))
+                self._keyed = Keyed(key, hospital, patient, former)
+        return patient
 
     def chunks(self) -> Iterator[bytes | memoryview]:
-        """The bytes of the file. Raises Refused when the pixel data turns out to be cut."""
-        yield file_meta(self._sop_class, self.instance, self._syntax)
-        if self._syntax != _DEFLATED:
-            yield from self._dataset()
-        else:
-            deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-            size = 0
-            for part in self._dataset():
-                size += len(packed := deflater.compress(part))
-                yield packed
-            packed = deflater.flush()
-            yield packed + b"\x00" * ((size + len(packed)) % 2)
+        """The bytes of the file; each chunk is valid until the next. Raises Refused when pixel data is cut."""
+        meta = file_meta(self._sop_class, self.instance, self._syntax)
+        if self._syntax != DEFLATED:
+            data = self._dataset()
+            yield meta + next(data)
+            yield from data
+            return
+        yield meta
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        size = 0
+        for part in self._dataset():
+            size += len(packed := deflater.compress(part))
+            yield packed
+        packed = deflater.flush()
+        yield packed + b"\x00" * ((size + len(packed)) % 2)
 
     def report(self, key_id: str) -> Report:
         """Names and rules, complete once ``chunks`` is exhausted."""
@@ -94,145 +141,221 @@ class Rebuilt:
         return Report(
             Format.DICOM,
             key_id,
-            [*self._kept, Entry("PixelData", "copied without decoding")],
+            [*self._kept, Entry("PixelData", self._pixels_done)],
             self._replaced,
-            self._removed + cut,
+            [*self._removed, *self._left_out(), *cut],
             burned_in_declared=self._burned_in,
-            needs_person=self._burned_in is True,
+            checked=self._checked,
+            needs_person=self._burned_in is True and not self._checked,
         )
 
-    def decode(self) -> None:
-        """Prove that compressed pixel data can be decoded; native data was measured. Raises Refused."""
-        if isinstance(self._pixels, Encapsulated):
-            self._pixels.values()
-
     def _dataset(self) -> Iterator[bytes | memoryview]:
-        yield b"".join(self._elements[tag] for tag in sorted(self._elements))
-        if isinstance(self._pixels, Encapsulated):
-            frame = self._pixels.frame
-            size = len(frame) + len(frame) % 2
-            yield self._encoding.head(_PIXEL_DATA, "OB", 0xFFFFFFFF)
-            yield self._encoding.head(0xFFFEE000, "", 4) + b"\x00" * 4  # offset table: the one frame is at 0
-            yield self._encoding.head(0xFFFEE000, "", size) + frame + b"\x00" * (len(frame) % 2)
-            yield self._encoding.head(0xFFFEE0DD, "", 0)
+        head = b"".join([self._elements[tag] for tag in sorted(self._elements)])
+        pixels, encoding = self._pixels, self._encoding
+        if isinstance(pixels, Encapsulated):
+            size = len(pixels.frame) + len(pixels.frame) % 2
+            yield head + encoding.head(_PIXEL_DATA, "OB", 0xFFFFFFFF)
+            yield encoding.delimiter(0xFFFEE000, 4) + b"\x00" * 4  # offset table: the one frame is at 0
+            yield encoding.delimiter(0xFFFEE000, size) + pixels.frame + b"\x00" * (len(pixels.frame) % 2)
+            yield encoding.delimiter(0xFFFEE0DD, 0)
         else:
-            pixels: Native = self._pixels
-            yield self._encoding.head(_PIXEL_DATA, pixels.vr, pixels.length + pixels.length % 2)
+            yield head + encoding.head(_PIXEL_DATA, pixels.vr, pixels.length + pixels.length % 2)
             yield from pixels.chunks()
             yield b"\x00" * (pixels.length % 2)
 
-    def _identify(self, file: BinaryIO, patient: str) -> str:
-        """Write what identifies the object, and what says that it was de-identified; answer with the new UID."""
-        self._sop_class = reader.text(self._source, "SOPClassUID")
-        found = reader.text(self._source, "SOPInstanceUID")
-        if found:
-            instance = self._keyed.uid(found)
-        else:  # malformed, yet usable: the content itself is the identity
+    def _identify(self, file: BinaryIO, patient: str) -> None:
+        """Write what identifies the object, and what says that it was de-identified."""
+        self._sop_class = self._source.text("SOPClassUID")
+        found = self._source.text("SOPInstanceUID")
+        if not found:  # malformed, yet usable: the content itself is the identity
             file.seek(0)
-            instance = self._keyed.uid(hashlib.sha256(file.read()).digest())
-        self._again = self._keyed.made(found)
-        self._put("SOPClassUID", [self._sop_class], "SOP class")
-        for keyword, value, rule in (
-            ("SOPInstanceUID", instance, "new UID by keyed hash"),
-            ("PatientName", "Anonymous", "pseudonym"),
-            ("PatientID", patient[:_PATIENT_ID_LENGTH], "pseudonym"),
-            ("PatientIdentityRemoved", "YES", "set"),
-            ("DeidentificationMethod", SOFTWARE, "set"),
-            ("LongitudinalTemporalInformationModified", "MODIFIED", "set"),
-        ):
-            self._put(keyword, [value], rule, replaced=True)
-        self._put("DeidentificationMethodCodeSequence", METHODS, "set", replaced=True)
-        return instance
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+            found = digest.hexdigest()
+        self.instance = self._keyed.uid(found)
+        self._elements.update(_constants(self._encoding))
+        self._replaced += _CONSTANT_ENTRIES
+        self._put("SOPClassUID", [self._sop_class], Entry("SOPClassUID", "SOP class"), self._kept)
+        self._put("SOPInstanceUID", [self.instance], Entry("SOPInstanceUID", Uid().name), self._replaced)
+        self._put("PatientID", [patient[:_PATIENT_ID_LENGTH]], Entry("PatientID", "pseudonym"), self._replaced)
 
-    def _row(self, row: Row) -> None:
-        values = self._values(row.keyword)
-        if values is None:
-            return
-        name = row.rule.name
+    def _rows(self) -> None:
+        layout = self._pixels.layout
+        measured: dict[str, Values] = {
+            "SamplesPerPixel": [1],
+            "PhotometricInterpretation": [layout.photometric],
+            "Rows": [layout.rows],
+            "Columns": [layout.columns],
+            "BitsAllocated": [layout.allocated],
+            "BitsStored": [layout.stored],
+            "HighBit": [layout.stored - 1],
+            "PixelRepresentation": [int(layout.signed)],
+        }
+        for keyword, values in measured.items():
+            plan = _PLANS[ATTRIBUTES[keyword][0]]
+            self._write(plan, values)
+            self._kept.append(plan.kept)
+        for tag in self._source.elements:
+            plan = _PLANS.get(tag)  # type: ignore[assignment]
+            if plan is not None and not plan.measured:
+                self._row(plan)
+
+    def _row(self, plan: _Plan) -> None:
+        values, row = self._values(plan), plan.row
+        if not values and isinstance(row.rule, Uid):  # type 1: a study of its own
+            values = [f"{row.keyword} {self.instance}"]
         kept = row.rule.clean(values, self._keyed) if values else None
-        if kept is not None and (values or kept):
-            self._put(row.keyword, kept, name, replaced=isinstance(row.rule, Fixed | Uid) or kept == ["090Y"])
-        elif row.otherwise is not None:
-            self._put(row.keyword, row.otherwise, f"no {name}" if values else "was empty", replaced=bool(values))
-        elif values:
-            self._removed.append(Entry(row.keyword, f"no {name}"))
-
-    def _date(self, date: str, time: str) -> None:
-        """Move a date and its time; a file that has been through keeps them."""
-        days, hours = self._values(date), self._values(time)
-        if days is None and hours is None:
+        if kept is not None:
+            self._write(plan, kept)
+            changed = plan.changes or kept == ["090Y"]
+            (self._replaced if changed else self._kept).append(plan.kept)
             return
-        first = date == DATES[0][0]
-        day, hour = (str(values[0]) if values else "" for values in (days, hours))
-        found = moved(day, hour, timedelta() if self._again else self._keyed.shift)
-        for keyword, values, new in ((date, days, found and found[0]), (time, hours, found and found[1])):
-            if values is None:
-                continue
-            if new:
-                self._put(keyword, [new], "moved by the patient's shift", replaced=True)
-            elif first:
-                self._put(keyword, [], "unreadable: emptied" if values else "was empty", replaced=bool(values))
-            elif values:
+        otherwise = row.otherwise
+        if otherwise is None and row.dx is not None and self._sop_class.startswith(_DX):
+            otherwise = row.dx
+        if otherwise is not None:
+            self._write(plan, otherwise)
+            (self._replaced if values else self._kept).append(plan.otherwise if values else plan.empty)
+        elif values:
+            self._removed.append(plan.otherwise)
+
+    def _date(self, date: str, time: str) -> bool:
+        """Move a date and its time, if there is one; a file that has been through keeps them."""
+        present = [keyword for keyword in (date, time) if keyword in self._source]
+        if not present:
+            return False
+        day, hour = self._source.text(date), self._source.text(time)
+        found = moved(day, hour, timedelta() if self.again else self._keyed.shift)
+        new = dict(zip((date, time), found or ("", ""), strict=True))
+        for keyword in present:
+            filled = self._source.raw(keyword).strip(b" \x00") != b""
+            if new[keyword]:
+                self._put(keyword, [new[keyword]], Entry(keyword, "moved by the patient's shift"), self._replaced)
+            elif keyword in DATES[0]:
+                entry = Entry(keyword, "unreadable: emptied" if filled else "was empty")
+                self._put(keyword, [], entry, self._replaced if filled else self._kept)
+            elif filled:
                 self._removed.append(Entry(keyword, "unreadable date or time"))
+        return found is not None
 
     def _age(self) -> None:
         """The birth date goes, so the age takes its place where the file does not give one."""
-        if _tag("PatientAge") not in self._elements:
+        if ATTRIBUTES["PatientAge"][0] not in self._elements:
             years = patient_age(self._source)
             if years is not None:
-                self._put("PatientAge", [f"{years:03d}Y"], "from birth and study date, over 89 pooled", replaced=True)
+                entry = Entry("PatientAge", "from birth and study date, over 89 pooled")
+                self._put("PatientAge", [f"{years:03d}Y"], entry, self._replaced)
 
     def _text_in_picture(self) -> bool | None:
-        """A declared NO is not repeated: nobody has looked yet. DX wants the attribute, there the claim stays."""
-        declared = (self._values("BurnedInAnnotation") or [""])[0]
-        known = {"YES": True, "NO": False}.get(str(declared).upper())
-        if known is True or (known is False and self._sop_class.startswith(_DX)):
-            self._put("BurnedInAnnotation", ["YES" if known else "NO"], "as declared")
+        """What the file declared. NO is written only when a person has looked, YES when text may still be there.
+
+        DX wants the attribute (PS3.3 C.8.11.3): there a claim of NO stays as long as no text was found.
+        """
+        declared = self._source.text("BurnedInAnnotation").upper()
+        known = {"YES": True, "NO": False}.get(declared)
+        wanted = "BurnedInAnnotation" in self._source and self._sop_class.startswith(_DX)
+        if self._checked:
+            self._put("BurnedInAnnotation", ["NO"], Entry("BurnedInAnnotation", "a person has looked"), self._replaced)
+        elif known is True and (wanted or not self._painted):
+            self._put("BurnedInAnnotation", ["YES"], Entry("BurnedInAnnotation", "as declared"), self._kept)
+        elif wanted:
+            claim = known is False and not self._painted
+            entry = Entry("BurnedInAnnotation", "as declared" if claim else "not verified")
+            self._put("BurnedInAnnotation", ["NO" if claim else "YES"], entry, self._kept if claim else self._replaced)
         elif declared:
             self._removed.append(Entry("BurnedInAnnotation", "not verified"))
         return known
 
-    def _left_out(self) -> None:
-        for tag in sorted(self._found.keys() - _HANDLED):
+    def _options(self, dated: bool) -> None:
+        """Which options of the profile were applied (PS3.15 E.3), and so whether there still are dates."""
+        self._elements.update(_applied(self._encoding, dated, self._checked))
+
+    def _left_out(self) -> list[Entry]:
+        from pydicom.datadict import keyword_for_tag
+
+        entries = []
+        for tag in sorted(self._source.elements.keys() - _HANDLED):
             private = tag >> 16 & 1
             name = "" if private else keyword_for_tag(tag)
             rule = "private" if private else "not in the table"
-            self._removed.append(Entry(name or f"({tag >> 16:04x},{tag & 0xFFFF:04x})", rule))
+            entries.append(Entry(name or f"({tag >> 16:04x},{tag & 0xFFFF:04x})", rule))
+        return entries
 
-    def _put(self, keyword: str, values: Values | tuple[Dataset, ...], rule: str, *, replaced: bool = False) -> None:
-        vr = _vr(keyword)
+    def _put(self, keyword: str, values: Values, entry: Entry, entries: list[Entry]) -> None:
+        tag, vr = ATTRIBUTES[keyword]
+        self._elements[tag] = self._encoding.element(tag, vr, values)
+        entries.append(entry)
+
+    def _write(self, plan: _Plan, values: Values) -> None:
+        vr = plan.vr
         if vr == "US or SS":
-            vr = "SS" if self._signed else "US"
-        self._elements[_tag(keyword)] = self._encoding.element(_tag(keyword), vr, values)
-        (self._replaced if replaced else self._kept).append(Entry(keyword, rule))
+            vr = "SS" if self._pixels.layout.signed else "US"
+        self._elements[plan.tag] = self._encoding.element(plan.tag, vr, values)
 
-    def _values(self, keyword: str) -> Values | None:
-        """The values as the standard's representation gives them; None when the attribute is absent."""
-        tag = _tag(keyword)
-        element = self._found.get(tag)
-        if element is None:
-            return None
-        vr = _vr(keyword)
+    def _values(self, plan: _Plan) -> Values:
+        """The values as the standard's representation gives them; empty when there are none."""
+        vr, data = plan.vr, self._source.elements[plan.tag][1]
         if vr == "SQ":
-            found = self._source[tag].value
-            return [item for item in found if isinstance(item, Dataset)] if found else []
-        if isinstance(element, RawDataElement):
-            data = element.value or b""
-            if vr in ("US", "SS", "US or SS"):
-                if len(data) != 2:
-                    return ["malformed"] if data else []
-                order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
-                signed = vr == "SS" or (vr != "US" and self._signed)
-                return [int.from_bytes(data, order, signed=signed)]
-            plain = data.decode("latin-1").strip(" \x00")
-            return [part.strip(" \x00") for part in plain.split("\\")] if plain else []
-        return _converted(element)
+            try:
+                return [data] * bool(data) if plan.changes else list(self._source.items(plan.row.keyword))
+            except Refused:
+                return []
+        if vr in ("US", "SS", "US or SS"):
+            if len(data) != 2:
+                return ["malformed"] if data else []
+            order: Literal["little", "big"] = "little" if self._source.codec.order == "<" else "big"
+            signed = vr == "SS" or (vr != "US" and self._pixels.layout.signed)
+            return [int.from_bytes(data, order, signed=signed)]
+        plain = data.decode("latin-1").strip(" \x00")
+        if "\\" in plain:
+            return [part.strip(" \x00") for part in plain.split("\\")]
+        return [plain] if plain else []
 
 
-def _converted(element: DataElement | None) -> Values:
-    value: Any = element.value if element is not None else None
-    if value is None or value == "":
-        return []
-    if isinstance(value, str | int) or not hasattr(value, "__iter__"):
-        return [value]
-    return [part if isinstance(part, int) else str(part) for part in value]
+def _pixels(header: Header, boxes: Sequence[TextBox]) -> tuple[Native | Encapsulated, str]:
+    """The pixels that are written, which decide on the transfer syntax, and what was done to them."""
+    pixels = extract(reader.layout(header), header.syntax, header.stream)
+    if isinstance(pixels, Native) and not any(box.painted for box in boxes):
+        return pixels, "copied without decoding"
+    from .painting import settle
+
+    return settle(pixels, boxes)
+
+
+@cache
+def _encoding(syntax: str) -> Encoding:
+    return Encoding(syntax == IMPLICIT, syntax != BIG_ENDIAN)
+
+
+_CONSTANT_ENTRIES = [
+    Entry("PatientName", "pseudonym"),
+    Entry("PatientIdentityRemoved", "set"),
+    Entry("DeidentificationMethod", "set"),
+    Entry("DeidentificationMethodCodeSequence", "set"),
+    Entry("LongitudinalTemporalInformationModified", "set"),
+]
+
+
+@cache
+def _constants(encoding: Encoding) -> dict[int, bytes]:
+    """Elements that are the same in every file."""
+    constant = {"PatientName": _ANONYMOUS, "PatientIdentityRemoved": "YES", "DeidentificationMethod": SOFTWARE}
+    return {ATTRIBUTES[word][0]: encoding.element(*ATTRIBUTES[word], [value]) for word, value in constant.items()}
+
+
+@cache
+def _applied(encoding: Encoding, dated: bool, checked: bool) -> dict[int, bytes]:
+    """Elements that say which options were applied."""
+    codes = [
+        table.BASIC_PROFILE,
+        *([table.CLEAN_PIXELS] if checked else []),
+        table.CLEAN_DESCRIPTORS,
+        *([table.MODIFIED_DATES] if dated else []),
+        table.PATIENT_CHARACTERISTICS,
+    ]
+    values: dict[str, Values] = {
+        "DeidentificationMethodCodeSequence": codes,
+        "LongitudinalTemporalInformationModified": ["MODIFIED" if dated else "REMOVED"],
+    }
+    return {ATTRIBUTES[word][0]: encoding.element(*ATTRIBUTES[word], value) for word, value in values.items()}

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from imaging.formats import Format
 
+from .boxes import TextBox
+
 PROFILE = "DICOM PS3.15 Basic Application Level Confidentiality Profile"
 SOFTWARE = "cxr-commons-deid 1.0"
 
@@ -21,7 +23,9 @@ class Report:
     """The record of one de-identification.
 
     ``burned_in_declared``: what the file itself said about text in the picture, None when it said nothing.
-    ``needs_person``: somebody must look for such text before the picture goes on.
+    ``text``: what the detector ``text_version`` and a person found in the picture and what was done, None when nobody
+    looked; ``doubtful``: the detector was not sure. ``checked``: a person has looked at the picture.
+    ``needs_person``: somebody must look before the picture goes on.
     """
 
     format: Format
@@ -31,6 +35,10 @@ class Report:
     removed: list[Entry] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     burned_in_declared: bool | None = None
+    text: list[TextBox] | None = None
+    text_version: str = ""
+    doubtful: bool = False
+    checked: bool = False
     needs_person: bool = False
     profile: str = PROFILE
     software_version: str = SOFTWARE

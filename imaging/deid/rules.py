@@ -5,17 +5,27 @@ answers with the values to write, or None when they do not validate. It never ha
 """
 
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import numpy as np
-from pydicom.dataset import Dataset
 
+from imaging.formats.dictionary import ATTRIBUTES
+from imaging.formats.header import DataSet
+
+from .encoding import Item
 from .keys import Keyed
 
 Values = list[Any]
+
+_NUMBER = re.compile(r"[+-]?([0-9]{1,12}\.?[0-9]{0,16}|\.[0-9]{1,16})([eE][+-]?[0-9]{1,2})?")
+_AGE = re.compile(r"([0-9]{1,3})([DWMY]?)")
+_DAY = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])?:?([0-5][0-9])?(\.[0-9]{1,6})?")
+_NO_LETTERS = re.compile(r"[^A-Z0-9]+")
 
 
 class Rule(Protocol):
@@ -61,18 +71,19 @@ class Vocabulary:
     name: str = "vocabulary"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        found = self.known.get(re.sub(r"[^A-Z0-9]+", "", str(values[0]).upper())) if len(values) == 1 else None
+        found = self.known.get(_NO_LETTERS.sub("", str(values[0]).upper())) if len(values) == 1 else None
         return [found] if found is not None else None
 
 
 @dataclass(frozen=True)
 class Number:
-    """Decimal text within a plausible range, written with at most 8 significant digits."""
+    """Decimal text within a plausible range, written with at most ``digits`` significant digits."""
 
     low: float
     high: float
     count: tuple[int, ...] = (1,)
     whole: bool = False
+    digits: int = 6
     name: str = "plausible number"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
@@ -80,12 +91,17 @@ class Number:
             return None
         found = []
         for value in values:
-            if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", text := str(value)) or len(text) > 24:
+            if not _NUMBER.fullmatch(value):
                 return None
-            number = float(text)
-            if not self.low <= number <= self.high or (self.whole and number != int(number)):
+            number = float(value)
+            if not self.low <= number <= self.high:
                 return None
-            found.append(str(int(number)) if self.whole else f"{number:.8g}")
+            if self.whole:
+                if number != int(number):
+                    return None
+                found.append(str(int(number)))
+            else:
+                found.append(f"{number:.{self.digits}g}")
         return found
 
 
@@ -109,7 +125,7 @@ class Age:
     name: str = "age, over 89 pooled"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        found = re.fullmatch(r"(\d{1,3})([DWMY]?)", str(values[0]).upper()) if len(values) == 1 else None
+        found = _AGE.fullmatch(str(values[0]).upper()) if len(values) == 1 else None
         if not found:
             return None
         number, unit = int(found[1]), found[2] or "Y"
@@ -154,15 +170,18 @@ class Codes:
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
         if len(values) != 1:
             return None
-        scheme = _text(values[0], "CodingSchemeDesignator").replace("SNM3", "SRT").replace("99SDM", "SRT")
-        meaning = self.known.get((scheme, _text(values[0], "CodeValue")))
+        source: DataSet = values[0]
+        scheme = source.text("CodingSchemeDesignator")
+        scheme = "SRT" if scheme in ("SNM3", "99SDM") else scheme
+        meaning = self.known.get((scheme, source.text("CodeValue")))
         if meaning is None:
             return None
-        item = code(_text(values[0], "CodeValue"), scheme, meaning)
-        if self.inner and self.inner[0] in values[0]:
+        item = code(source.text("CodeValue"), scheme, meaning)
+        if self.inner and self.inner[0] in source:
             keyword, rule = self.inner
-            kept = values[0].get(keyword)
-            setattr(item, keyword, (rule.clean(list(kept), keyed) if kept else None) or [])
+            kept = source.items(keyword)
+            tag, vr = ATTRIBUTES[keyword]
+            item = [*item, (tag, vr, (rule.clean(kept, keyed) if kept else None) or [])]
         return [item]
 
 
@@ -174,50 +193,61 @@ class Lut:
     name: str = "lookup table"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        items = []
-        for source in values:
-            entries, first, bits = (int(value) for value in source.LUTDescriptor)
-            data = source["LUTData"].value
-            numbers = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data, np.int64)
-            steps = np.diff(numbers.astype(np.int64))
-            if (
-                numbers.size != (entries or 65536)
-                or not (np.all(steps >= 0) or np.all(steps <= 0))
-                or not 8 <= bits <= 16
-            ):
-                return None
-            item = Dataset()
-            item.add_new(0x00283002, "SS" if first < 0 else "US", [entries, first, bits])
-            item.add_new(0x00283006, "US", numbers.tolist())
-            if self.types is not None:
-                kind = _text(source, "ModalityLUTType").upper()
-                item.ModalityLUTType = kind if kind in self.types else "US"
-            items.append(item)
-        return items or None
+        items = [self._item(source) for source in values]
+        return None if None in items else items
+
+    def _item(self, source: DataSet) -> Item | None:
+        order, signed = source.codec.order, source.signed or _representation(source, "LUTDescriptor") == b"SS"
+        described, data = source.raw("LUTDescriptor"), source.raw("LUTData")
+        if len(described) != 6 or len(data) % 2 or _representation(source, "LUTData") == b"OB":
+            return None
+        entries, first, bits = struct.unpack(order + ("HhH" if signed else "HHH"), described)
+        numbers = np.frombuffer(data, f"{order}u2").astype(np.int64)
+        steps = np.diff(numbers)
+        if numbers.size != (entries or 65536) or not 8 <= bits <= 16 or numbers.max() >> bits:
+            return None
+        if not (np.all(steps >= 0) or np.all(steps <= 0)):
+            return None
+        kind: Item = []
+        if self.types is not None:
+            given = source.text("ModalityLUTType").upper()
+            kind = [(*ATTRIBUTES["ModalityLUTType"], [given if given in self.types else "US"])]
+        return [
+            (ATTRIBUTES["LUTDescriptor"][0], "SS" if first < 0 else "US", _bits(entries, first, bits)),
+            *kind,
+            (ATTRIBUTES["LUTData"][0], "US", numbers.tolist()),
+        ]
 
 
-def code(value: str, scheme: str, meaning: str) -> Dataset:
+def code(value: str, scheme: str, meaning: str) -> Item:
     """The item of a code sequence (PS3.3 8.8)."""
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
+    return [
+        (*ATTRIBUTES["CodeValue"], [value]),
+        (*ATTRIBUTES["CodingSchemeDesignator"], [scheme]),
+        (*ATTRIBUTES["CodeMeaning"], [meaning]),
+    ]
 
 
 def moved(date: str, time: str, shift: timedelta) -> tuple[str, str] | None:
     """Date (DA) and time (TM) moved together; an unreadable time counts as midnight and is
     left empty. None for an unreadable date, or one from before radiography."""
+    found = _DAY.fullmatch(date)
+    if not found or not 1895 <= int(found[1]) <= 2200:
+        return None
+    digits = _TIME.fullmatch(time)
+    hour, minute, second = (int(part or 0) for part in digits.group(1, 2, 3)) if digits else (0, 0, 0)
     try:
-        day = datetime.strptime(date.replace(".", ""), "%Y%m%d")
-    except ValueError:
+        day = datetime(int(found[1]), int(found[2]), int(found[3]), hour, minute, second) + shift
+    except ValueError:  # no such day
         return None
-    if not 1895 <= day.year <= 2200 or not date.replace(".", "").isascii() or len(date.replace(".", "")) != 8:
-        return None
-    digits = re.fullmatch(r"([01]\d|2[0-3]):?([0-5]\d)?:?([0-5]\d)?(\.\d{1,6})?", time)
-    if digits:
-        day = day.replace(hour=int(digits[1]), minute=int(digits[2] or 0), second=int(digits[3] or 0))
-    shifted = day + shift
-    return f"{shifted:%Y%m%d}", f"{shifted:%H%M%S}" if digits else ""
+    written = f"{day.hour:02}{day.minute:02}{day.second:02}" if digits else ""
+    return f"{day.year:04}{day.month:02}{day.day:02}", written
 
 
-def _text(item: Dataset, keyword: str) -> str:
-    return str(item.get(keyword) or "").strip()
+def _representation(source: DataSet, keyword: str) -> bytes:
+    return source.elements.get(ATTRIBUTES[keyword][0], (b"", b""))[0]
+
+
+def _bits(entries: int, first: int, bits: int) -> list[int]:
+    """A descriptor of one representation: PS3.3 C.11.1.1.1 reads entries and bits as unsigned in any case."""
+    return [entries - 65536 if first < 0 and entries > 32767 else entries, first, bits]

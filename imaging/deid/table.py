@@ -12,12 +12,13 @@ from .rules import Age, Codes, Fixed, Integer, Lut, Number, Pattern, Rule, Terms
 
 
 class Row(NamedTuple):
-    """One permitted attribute."""
+    """One permitted attribute. ``dx``: what is written otherwise, in DX images only."""
 
     keyword: str
     rule: Rule
     why: str
     otherwise: Values | None = None
+    dx: Values | None = None
 
 
 def _terms(*terms: str, most: int = 1) -> Terms:
@@ -26,9 +27,9 @@ def _terms(*terms: str, most: int = 1) -> Terms:
 
 _EMPTY: Values = []
 _EMPTIED = Fixed(name="emptied")
+MEASURED = Fixed(name="measured")
 _COUNTER = Number(0, 99_999, whole=True)
 _MAKER = Vocabulary(words.MANUFACTURERS)
-_U16 = Integer(0, 65_535)
 _PIXEL_VALUE = Integer(-32_768, 65_535)
 _EDGE = Number(-10_000, 20_000, whole=True)
 _SPACING = Number(0.01, 10, count=(2,))
@@ -76,15 +77,15 @@ TABLE: tuple[Row, ...] = (
     Row("PresentationLUTShape", _terms("IDENTITY", "INVERSE"), "display, type 1 of DX", ["IDENTITY"]),
     Row("QualityControlImage", Terms(words.YES_NO), "tells test images apart"),
     Row("CalibrationImage", Terms(words.YES_NO), "tells test images apart"),
-    # Pixels: PS3.3 C.7.6.3. Sizes and depths were checked against the pixel data.
-    Row("SamplesPerPixel", Integer(1, 1), "type 1", [1]),
-    Row("PhotometricInterpretation", _terms("MONOCHROME1", "MONOCHROME2"), "type 1"),
-    Row("Rows", _U16, "type 1"),
-    Row("Columns", _U16, "type 1"),
-    Row("BitsAllocated", _U16, "type 1"),
-    Row("BitsStored", _U16, "type 1"),
-    Row("HighBit", _U16, "type 1"),
-    Row("PixelRepresentation", Integer(0, 1), "type 1", [0]),
+    # Pixels: PS3.3 C.7.6.3. Written as the pixel data was measured, whatever stood there.
+    Row("SamplesPerPixel", MEASURED, "type 1"),
+    Row("PhotometricInterpretation", MEASURED, "type 1"),
+    Row("Rows", MEASURED, "type 1"),
+    Row("Columns", MEASURED, "type 1"),
+    Row("BitsAllocated", MEASURED, "type 1"),
+    Row("BitsStored", MEASURED, "type 1"),
+    Row("HighBit", MEASURED, "type 1"),
+    Row("PixelRepresentation", MEASURED, "type 1"),
     Row("PixelAspectRatio", Number(1, 100, count=(2,), whole=True), "shape of a pixel"),
     Row("SmallestImagePixelValue", _PIXEL_VALUE, "range of values"),
     Row("LargestImagePixelValue", _PIXEL_VALUE, "range of values"),
@@ -162,9 +163,8 @@ WRITTEN: tuple[str, ...] = (
     "PixelData",
 )
 
-METHODS = (
-    code("113100", "DCM", "Basic Application Confidentiality Profile"),
-    code("113105", "DCM", "Clean Descriptors Option"),
-    code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    code("113108", "DCM", "Retain Patient Characteristics Option"),
-)
+BASIC_PROFILE = code("113100", "DCM", "Basic Application Confidentiality Profile")
+CLEAN_PIXELS = code("113101", "DCM", "Clean Pixel Data Option")
+CLEAN_DESCRIPTORS = code("113105", "DCM", "Clean Descriptors Option")
+MODIFIED_DATES = code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option")
+PATIENT_CHARACTERISTICS = code("113108", "DCM", "Retain Patient Characteristics Option")

@@ -2,8 +2,7 @@
 
 import re
 
-from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code, snomed_mapping  # type: ignore[attr-defined]
+from . import codes
 
 YES_NO = frozenset({"YES", "NO"})
 IMAGE_TYPE = frozenset({"ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "", "OTHER", "SINGLE", "POST_PROCESSED"})
@@ -51,21 +50,17 @@ MANUFACTURERS = spelled(_MAKERS)
 MODELS = spelled(_MODELS)
 
 
-def _known(*concepts: Code) -> dict[tuple[str, str], str]:
+def _known(listed: str) -> dict[tuple[str, str], str]:
     """(scheme, value) -> meaning, in SNOMED CT and in the older SRT codes of the same concepts."""
     known = {}
-    for concept in concepts:
-        known[concept.scheme_designator, concept.value] = concept.meaning
-    for (scheme, value), meaning in list(known.items()):
-        older = _SRT.get(value)
-        if scheme == "SCT" and older:
-            known["SRT", older] = meaning
+    for line in listed.strip().splitlines():
+        value, older, meaning = line.split(" ", 2)
+        scheme, _, number = value.rpartition(":")
+        known[scheme or "SCT", number] = meaning
+        known.update({("SRT", code): meaning for code in older.split(",") if older != "-"})
     return known
 
 
-_SRT: dict[str, str] = snomed_mapping["SCT"]
-_THORAX = Code("51185008", "SCT", "Chest")  # the chest's code before it became 816094009
-ANATOMY = _known(*codes.cid4009.concepts.values(), *codes.cid4031.concepts.values(), _THORAX)
-VIEWS = _known(*codes.cid4010.concepts.values())
-VIEW_MODIFIERS = _known(*codes.cid4011.concepts.values())
-SIDES = _known(*codes.cid244.concepts.values())
+ANATOMY = _known(codes.ANATOMY)
+VIEWS = _known(codes.VIEWS)
+VIEW_MODIFIERS = _known(codes.VIEW_MODIFIERS)

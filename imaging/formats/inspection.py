@@ -8,24 +8,21 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 
-from . import dicom, raster
+from . import dicom
+from .header import DataSet, Header
 from .kinds import Format, sniff
-from .limits import guarded
 
 MAX_AGE = 90  # PS3.15 E.3.6 and common rules on health data: ages above 89 are one group
 _OLDEST = 130  # anything above is an error, not an age
 _VIEWS = {"AP", "PA", "LL", "RL", "LLD", "RLD", "LLO", "RLO"}
-# DX View (PS3.16 CID 4010); pydicom's codes also equal their older SRT forms.
-_VIEW_CODES = (
-    (Code("399348003", "SCT", "antero-posterior"), "AP"),
-    (Code("272479007", "SCT", "postero-anterior"), "PA"),
-    (Code("399173006", "SCT", "left lateral"), "LL"),
-    (Code("399198007", "SCT", "right lateral"), "RL"),
-)
+# DX View (PS3.16 CID 4010) in SNOMED CT and in the older SRT codes.
+_VIEW_CODES = {
+    "399348003": "AP", "R-10206": "AP",
+    "272479007": "PA", "R-10214": "PA", "R-40888": "PA",
+    "399173006": "LL", "R-10236": "LL",
+    "399198007": "RL", "R-10232": "RL",
+}  # fmt: skip
 _SECRETS = ("patient_id", "issuer", "sop_instance_uid")
 
 
@@ -57,8 +54,10 @@ def inspect(path: Path) -> Inspection:
     """Parse the file at ``path`` completely and decode its pixels once. Raises Refused."""
     kind = sniff(path)
     if kind is Format.DICOM:
-        dataset, _ = dicom.read_pixels(path)
-        return _from_dicom(dataset)
+        header, _ = dicom.read_pixels(path)
+        return _from_dicom(header)
+    from . import raster
+
     if kind is Format.JPEG:
         raster.check_stream(path)
     image, _ = raster.open_image(path, kind)
@@ -72,8 +71,9 @@ def decode(path: Path) -> NDArray[np.float32]:
     """The picture as it should be seen: (H, W) float32 in 0..1, bright = dense bone. Raises Refused."""
     kind = sniff(path)
     if kind is Format.DICOM:
-        dataset, stored = dicom.read_pixels(path)
-        return dicom.display_values(dataset, stored)
+        return dicom.display_values(*dicom.read_pixels(path))
+    from . import raster
+
     if kind is Format.JPEG:
         raster.check_stream(path)
     return raster.to_float(raster.open_image(path, kind)[0])
@@ -87,6 +87,8 @@ def stored(path: Path) -> NDArray[np.integer[Any]]:
     kind = sniff(path)
     if kind is Format.DICOM:
         return dicom.read_pixels(path)[1]
+    from . import raster
+
     if kind is Format.JPEG:
         raster.check_stream(path)
     image, _ = raster.open_image(path, kind)
@@ -95,59 +97,59 @@ def stored(path: Path) -> NDArray[np.integer[Any]]:
 
 def to_png(pixels: NDArray[np.float32], target: Path | BinaryIO, max_side: int | None = None) -> None:
     """Write (H, W) values in 0..1 as an 8 bit grey PNG, made smaller so that no side exceeds ``max_side``."""
+    from PIL import Image
+
     image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
     if max_side is not None and max(image.size) > max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     image.save(target, format="PNG")
 
 
-def _from_dicom(dataset: Dataset) -> Inspection:
-    sex = dicom.text(dataset, "PatientSex").upper()
-    declared = dicom.text(dataset, "BurnedInAnnotation").upper()
+def _from_dicom(header: Header) -> Inspection:
+    layout = dicom.layout(header)
+    sex = header.text("PatientSex").upper()
+    declared = header.text("BurnedInAnnotation").upper()
     return Inspection(
         Format.DICOM,
-        int(dataset.Columns),
-        int(dataset.Rows),
-        int(dataset.BitsStored),
-        dicom.text(dataset, "PhotometricInterpretation"),
-        transfer_syntax=str(dataset.file_meta.TransferSyntaxUID),
-        sop_class=dicom.text(dataset, "SOPClassUID"),
-        view=_view(dataset),
+        layout.columns,
+        layout.rows,
+        layout.stored,
+        layout.photometric,
+        transfer_syntax=header.syntax,
+        sop_class=header.text("SOPClassUID"),
+        view=_view(header),
         sex=sex if sex in ("F", "M") else None,
-        age=patient_age(dataset),
+        age=patient_age(header),
         burned_in={"YES": True, "NO": False}.get(declared),
-        patient_id=dicom.text(dataset, "PatientID") or None,
-        issuer=dicom.text(dataset, "IssuerOfPatientID") or None,
-        sop_instance_uid=dicom.text(dataset, "SOPInstanceUID") or None,
+        patient_id=header.text("PatientID") or None,
+        issuer=header.text("IssuerOfPatientID") or None,
+        sop_instance_uid=header.text("SOPInstanceUID") or None,
     )
 
 
-def _view(dataset: Dataset) -> str | None:
-    view = dicom.text(dataset, "ViewPosition").upper()
+def _view(header: Header) -> str | None:
+    view = header.text("ViewPosition").upper()
     if view in _VIEWS:
         return view
-    with guarded():
-        codes: Any = dataset.get("ViewCodeSequence") or ()
-        for item in codes:
-            found = Code(dicom.text(item, "CodeValue"), dicom.text(item, "CodingSchemeDesignator"), "")
-            return next((name for code, name in _VIEW_CODES if code == found), None)
-    return None
+    codes = header.items("ViewCodeSequence")
+    known = codes and codes[0].text("CodingSchemeDesignator") in ("SCT", "SRT", "SNM3", "99SDM")
+    return _VIEW_CODES.get(codes[0].text("CodeValue")) if known else None
 
 
-def patient_age(dataset: Dataset) -> int | None:
+def patient_age(header: DataSet) -> int | None:
     """Age in whole years, 90 for all above 89: PatientAge, else from the dates of birth and study."""
-    found = re.fullmatch(r"(\d{1,3})([DWMY]?)", dicom.text(dataset, "PatientAge").upper())
+    found = re.fullmatch(r"(\d{1,3})([DWMY]?)", header.text("PatientAge").upper())
     years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2] or "Y"] if found else None
     if years is None or years > _OLDEST:
-        born, seen = _date(dataset, "PatientBirthDate"), _date(dataset, "StudyDate")
+        born, seen = _date(header, "PatientBirthDate"), _date(header, "StudyDate")
         if born is None or seen is None or born > seen:
             return None
         years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
     return min(years, MAX_AGE) if years <= _OLDEST else None
 
 
-def _date(dataset: Dataset, keyword: str) -> date | None:
-    value = dicom.text(dataset, keyword)
+def _date(header: DataSet, keyword: str) -> date | None:
+    value = header.text(keyword)
     try:
         return datetime.strptime(value, "%Y%m%d").date() if len(value) == 8 else None
     except ValueError:

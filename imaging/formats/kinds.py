@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from .limits import MAX_FILE_BYTES
 from .refusal import Refused
@@ -22,17 +23,24 @@ class Format(StrEnum):
 
 
 def sniff(path: Path) -> Format:
-    """The format of the file at ``path``, by its first bytes, never by its name.
+    """The format of the file at ``path``, by its first bytes, never by its name. Raises as ``recognise``."""
+    with path.open("rb") as file:
+        return recognise(file)
+
+
+def recognise(file: BinaryIO) -> Format:
+    """The format of an open file, which is left at its start.
 
     Raises Refused: empty, too_large, not_part10, not_an_image.
     """
-    size = path.stat().st_size
+    size = file.seek(0, 2)
+    file.seek(0)
     if size == 0:
         raise Refused("empty")
     if size > MAX_FILE_BYTES:
         raise Refused("too_large")
-    with path.open("rb") as file:
-        head = file.read(132)
+    head = file.read(132)
+    file.seek(0)
     # A DICOM preamble may look like a TIFF header (PS3.10 7.1), so DICM is looked for first.
     if head[128:132] == b"DICM":
         return Format.DICOM

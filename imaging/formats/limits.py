@@ -27,19 +27,26 @@ def check_size(width: int, height: int) -> None:
 
 
 @contextmanager
-def guarded(code: str = "undecodable") -> Iterator[None]:
-    """Run a parser on hostile bytes: silent, and whatever it raises becomes ``Refused(code)``.
+def refusing(code: str = "undecodable") -> Iterator[None]:
+    """Run a parser on hostile bytes: whatever it raises becomes ``Refused(code)``.
 
     Parsers of malformed files raise nearly anything, with values of the file in the message, hence the broad
     except and ``from None``. Running out of memory is the machine's fault, not the file's, and is passed on.
     """
+    try:
+        yield
+    except (Refused, MemoryError):
+        raise
+    except EOFError:
+        raise Refused("truncated") from None
+    except Exception:
+        raise Refused(code) from None
+
+
+@contextmanager
+def guarded(code: str = "undecodable") -> Iterator[None]:
+    """The same for a library, which also has to be silent: its warnings carry values of the file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with refusing(code):
             yield
-        except (Refused, MemoryError):
-            raise
-        except EOFError:
-            raise Refused("truncated") from None
-        except Exception:
-            raise Refused(code) from None

@@ -1,5 +1,6 @@
 """The pixel data element of a DICOM file: found, measured and cleaned without being decoded (PS3.5 8 and Annex A)."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
@@ -140,17 +141,37 @@ class Native:
         return self.syntax == _BIG_ENDIAN
 
     def chunks(self) -> Iterator[bytes | memoryview]:
-        """The bytes of the rows and columns, high bits beyond BitsStored cleared (signed: sign-extended)."""
+        """The bytes of the rows and columns, high bits beyond BitsStored cleared (signed: sign-extended).
+
+        Each chunk is valid until the next one is asked for. Raises Refused (truncated).
+        """
         self.stream.seek(self.offset)
         left = self.length
+        whole = memoryview(bytearray(min(_CHUNK, left)))
         while left:
-            data = self.stream.read(min(_CHUNK, left))
-            if not data:
-                raise Refused("truncated")
-            left -= len(data)
-            yield data if self.layout.stored == self.layout.allocated else self._cleared(data)
+            part = whole[: min(_CHUNK, left)]
+            at = 0
+            while at < len(part):
+                read = self.stream.readinto(part[at:])  # type: ignore[attr-defined]
+                if not read:
+                    raise Refused("truncated")
+                at += read
+            left -= len(part)
+            yield self._cleared(part) if self._spare_bits(part) else part
 
-    def _cleared(self, data: bytes) -> bytes | memoryview:
+    def _spare_bits(self, data: memoryview) -> bool:
+        """Whether a bit is set that no value may have, or (signed) that only negative ones have: one fast look."""
+        layout = self.layout
+        spare = (1 << layout.allocated) - (1 << layout.stored - layout.signed)
+        if layout.stored == layout.allocated:
+            return False
+        size = layout.allocated // 8
+        mask = int.from_bytes(spare.to_bytes(size, "big" if self.big_endian else "little") * (8 // size), sys.byteorder)
+        words = len(data) // 8 * 8
+        seen = int(np.bitwise_or.reduce(np.frombuffer(data[:words], np.uint64)))
+        return bool((seen | int.from_bytes(bytes(data[words:]).ljust(8, b"\x00"), sys.byteorder)) & mask)
+
+    def _cleared(self, data: memoryview) -> bytes | memoryview:
         values = np.frombuffer(data, dtype=self.layout.dtype(">" if self.big_endian else "<"))
         clean = cleared(values, self.layout)
         if clean is values:
@@ -161,7 +182,9 @@ class Native:
 
     def values(self) -> NDArray[np.integer[Any]]:
         """The stored values (H, W) in native byte order, high bits cleared. Raises Refused (truncated)."""
-        data = bytearray(b"".join(self.chunks()))
+        data = bytearray()
+        for chunk in self.chunks():
+            data += chunk
         values = np.frombuffer(data, dtype=self.layout.dtype(">" if self.big_endian else "<"))
         return values.reshape(self.layout.rows, self.layout.columns).astype(self.layout.dtype("="), copy=False)
 

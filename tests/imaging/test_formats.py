@@ -136,7 +136,7 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     start = data.index(b"44051401458\x00", 132) + 12
     deflater = zlib.compressobj(wbits=-15)
     path.write_bytes(data[:start] + deflater.compress(bytes(2 * 1024**2)) + deflater.flush())
-    monkeypatch.setattr("imaging.formats.dicom.MAX_FILE_BYTES", 1024**2)
+    monkeypatch.setattr("imaging.formats.header.MAX_FILE_BYTES", 1024**2)
     assert code(lambda: inspect(path)) == "decompression_bomb"
 
 

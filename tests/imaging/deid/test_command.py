@@ -26,7 +26,7 @@ def desk(tmp_path: Path) -> Path:
 
 
 def run(desk: Path, out: str, *options: str) -> int:
-    return main([str(desk / "in"), str(desk / out), "--key-file", str(desk / "key"), *options])
+    return main([str(desk / "in"), str(desk / out), "--header-only", "--key-file", str(desk / "key"), *options])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def test_keep_names(desk: Path) -> None:
 
 def test_a_second_pass_changes_nothing(desk: Path) -> None:
     run(desk, "out", "--keep-names")
-    again = main([str(desk / "out"), str(desk / "again"), "--keep-names", "--key-file", str(desk / "key")])
+    again = main([str(desk / "out"), str(desk / "again"), "--keep-names", "--header-only", "--key-file", str(desk / "key")])
     assert again == 0
     assert contents(desk / "out") == contents(desk / "again")
 
@@ -79,7 +79,7 @@ def test_hospitals_do_not_share_uids(desk: Path) -> None:
 
 def test_a_single_file(desk: Path) -> None:
     source = desk / "in" / "QPAT-770131" / "again.dcm"
-    assert main([str(source), str(desk / "clean.dcm"), "--key-file", str(desk / "key")]) == 0
+    assert main([str(source), str(desk / "clean.dcm"), "--header-only", "--key-file", str(desk / "key")]) == 0
     assert leaks((desk / "clean.dcm").read_bytes()) == []
 
 
