@@ -3,6 +3,7 @@
 import contextlib
 import zlib
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -31,6 +32,11 @@ CHARACTER_SETS = ("utf-8", "utf-16-le", "utf-16-be", "iso8859-2", "cp1250")
 
 def picture(height: int = 120, width: int = 130, bits: int = 12) -> np.ndarray:
     """Noise with a gradient, (height, width) uint8 or uint16."""
+    return _picture(height, width, bits).copy()
+
+
+@cache
+def _picture(height: int, width: int, bits: int) -> np.ndarray:
     random = np.random.default_rng(5)
     ramp = np.linspace(0, (1 << bits) - 1, width)[None, :] * np.ones((height, 1))
     noisy = np.clip(ramp + random.normal(0, 3, ramp.shape), 0, (1 << bits) - 1)
