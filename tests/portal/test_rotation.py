@@ -13,6 +13,7 @@ from audit.models import Event
 from datasets.models import Patient
 from imaging import phantoms
 from imaging.deid import key_id, patient_pseudonym
+from imaging.deid.__main__ import main as command_line
 from intake import candidates, keys, quarantine, services, words
 from intake.models import Stage, UploadedFile
 from intake.services.patients import identify
@@ -66,11 +67,12 @@ def header(file: UploadedFile) -> pydicom.Dataset:
 
 
 def test_the_command_puts_a_new_key_first_and_keeps_the_rest(world: World, ring: Path) -> None:
-    before, ring_mode = ring.read_text(), ring.stat().st_mode
+    before = ring.read_text()
+    ring.chmod(0o640)
     first = keys.pseudonym_key()
     new = rotate()
     assert ring.read_text().splitlines()[1:] == before.splitlines()
-    assert ring.stat().st_mode == ring_mode
+    assert ring.stat().st_mode & 0o777 == 0o640, "whoever could read it still can, and nobody else"
     assert [path.name for path in ring.parent.glob(".*")] == []
     assert [key.id for key in keys.pseudonym_keys()] == [new, first.id]
     assert keys.pseudonym_key(first.id) == first
@@ -143,6 +145,15 @@ def test_the_portal_and_the_command_line_agree(world: World) -> None:
     found = identify(world.hospital.pk, world.hospital.number, "4711", "Registry")
     assert found.key_hash == patient_pseudonym(key.secret, world.hospital.number, "4711", "Registry")
     assert found.key_id == key_id(key.secret)
+
+
+def test_the_same_key_file_gives_the_same_bytes_on_the_command_line(world: World, ring: Path, tmp_path: Path) -> None:
+    rotate()
+    file = send(world, dicom(phantoms.FakePerson.invent(7, "F"), 1, tmp_path))
+    arguments = [str(tmp_path / "1.dcm"), str(tmp_path / "out.dcm"), "--key-file", str(ring)]
+    assert command_line([*arguments, "--hospital", str(world.hospital.number)]) == 0
+    with candidates.open_file(file.pk, file.deid_report["output"]["name"]) as content:
+        assert content.read() == (tmp_path / "out.dcm").read_bytes()
 
 
 def test_a_patient_known_without_an_issuer_is_found_with_one(world: World) -> None:
