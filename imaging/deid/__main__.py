@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .batch import Outcome, Settings, Task, outcomes
+from .keys import read_keys
 
 _NEW_KEY = "No --key-file: a new key is used for this run only, so later runs will not match."
 
@@ -25,10 +26,10 @@ def main(arguments: list[str] | None = None, prog: str = "python -m imaging.deid
     if not source.exists():
         return _wrong("IN does not exist.")
     try:
-        keys = _keys(Path(options.key_file)) if options.key_file else [secrets.token_bytes(32)]
+        keys = read_keys(Path(options.key_file).read_bytes()) if options.key_file else (secrets.token_bytes(32),)
     except OSError:
         return _wrong("The key file cannot be read.")
-    if not keys or min(map(len, keys)) < 16:
+    except ValueError:
         return _wrong("The key has fewer than 16 bytes. Make one with: openssl rand -hex 32 > FILE")
     if not options.key_file:
         print(_NEW_KEY, file=sys.stderr)
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m imaging.deid
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return _wrong("OUT cannot be made.")
-    settings = Settings(tuple(keys), options.hospital, options.header_only, bool(options.report))
+    settings = Settings(keys, options.hospital, options.header_only, bool(options.report))
     names = _Names(source, out, single, options.keep_names, {path.resolve() for path in found.files})
     results = [_refused(path, "link", "This link leads out of IN and was not followed.") for path in found.links]
     results += _write(settings, found.files, folder, options.jobs, names)
@@ -61,7 +62,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--key-file",
         metavar="FILE",
-        help="secret keys, 16 bytes or more each, one a line: the first is used, files made under the others are "
+        help="secret keys, one a line, 16 bytes or more each: the first is used, files made under the others are "
         "recognised; keep it, never share it",
     )
     parser.add_argument("--hospital", metavar="N", type=int, default=0, help="number of the hospital (default 0)")
@@ -77,10 +78,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 def _wrong(message: str) -> int:
     print(message, file=sys.stderr)
     return 2
-
-
-def _keys(path: Path) -> list[bytes]:
-    return [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
 
 
 @dataclass(frozen=True)

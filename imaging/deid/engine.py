@@ -27,7 +27,6 @@ def deidentify(
     key_id: str,
     hospital: int,
     patient: str | None,
-    decoded: bool = False,
     text: "Text | None" = None,
     checked: bool = False,
     former: Sequence[bytes] = (),

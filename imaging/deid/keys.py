@@ -4,12 +4,16 @@ Everything is HMAC-SHA256 (RFC 2104), with the purpose in the message so that no
 """
 
 import hmac
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 _MAX_SHIFT_DAYS = 5 * 365
 _TAG_BITS = 32
+_MIN_KEY_BYTES = 16
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){16,}")
 
 
 def pseudonym(key: bytes, *parts: str) -> str:
@@ -21,6 +25,19 @@ def pseudonym(key: bytes, *parts: str) -> str:
     normal = (" ".join(unicodedata.normalize("NFKC", part).casefold().split()).encode() for part in parts)
     message = b"".join(len(part).to_bytes(4) + part for part in normal)
     return _hmac(key, b"pseudonym" + message).hex()
+
+
+def read_keys(content: bytes) -> tuple[bytes, ...]:
+    """The keys in a key file, one on each line that is not empty; the first is the current one.
+
+    32 or more hex digits, an even number, are read as hex, any other line as its raw bytes. Raises ValueError when
+    there is none, or one under 16 bytes.
+    """
+    lines = [line.strip() for line in content.splitlines() if line.strip()]
+    keys = tuple(bytes.fromhex(line.decode()) if _HEX.fullmatch(line) else line for line in lines)
+    if not keys or min(map(len, keys)) < _MIN_KEY_BYTES:
+        raise ValueError("a key has at least 16 bytes")
+    return keys
 
 
 def patient_pseudonym(key: bytes, hospital: int, patient_id: str, issuer: str = "") -> str:
@@ -37,7 +54,7 @@ class Keyed:
     """One hospital's UIDs and one patient's dates under ``key``; ``former`` keys only recognise what they made."""
 
     def __init__(self, key: bytes, hospital: int, patient: str, former: Sequence[bytes] = ()) -> None:
-        self._uid_keys = [_hmac(each, b"uid" + hospital.to_bytes(8)) for each in (key, *former)]
+        self._uid_keys = _uid_keys((key, *former), hospital)
         number = int.from_bytes(_hmac(key, b"shift" + hospital.to_bytes(8) + patient.encode())[:8])
         # At least a day back, never into the future; seconds too, so that the time of day is not a trace.
         self.shift = -timedelta(days=1 + number % _MAX_SHIFT_DAYS, seconds=number // _MAX_SHIFT_DAYS % 86_400)
@@ -67,11 +84,16 @@ class Keyed:
         return any(hmac.compare_digest(_tag(key, data[:12]), data[12:]) for key in self._uid_keys)
 
 
+@lru_cache(maxsize=16)
+def _uid_keys(keys: tuple[bytes, ...], hospital: int) -> tuple[bytes, ...]:
+    return tuple(_hmac(key, b"uid" + hospital.to_bytes(8)) for key in keys)
+
+
 def _tag(uid_key: bytes, body: bytes) -> bytes:
     return _hmac(uid_key, b"tag" + body)[: _TAG_BITS // 8]
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:
-    if len(key) < 16:
+    if len(key) < _MIN_KEY_BYTES:
         raise ValueError("a key has at least 16 bytes")
     return hmac.digest(key, message, "sha256")

@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import BinaryIO, Literal, NamedTuple
 
 from imaging.formats import Format, Refused
@@ -14,25 +14,31 @@ from imaging.formats.dictionary import ATTRIBUTES
 from imaging.formats.header import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, read
 from imaging.formats.inspection import patient_age
 from imaging.formats.limits import refusing
-from imaging.formats.pixeldata import Encapsulated, Native, extract
+from imaging.formats.pixeldata import Encapsulated, Layout, Native, extract
 
 from . import table
 from .boxes import TextBox
 from .encoding import Encoding, file_meta
 from .keys import Keyed, patient_pseudonym
 from .report import SOFTWARE, Entry, Report
-from .rules import Fixed, Uid, Values, moved
-from .table import DATES, TABLE, WRITTEN, Row
+from .rules import Fixed, Uid, Values, code, moved
+from .table import DATES, METHODS, TABLE, WRITTEN, Row
 
 _DX = "1.2.840.10008.5.1.4.1.1.1.1"
 _PIXEL_DATA = ATTRIBUTES["PixelData"][0]
 _ANONYMOUS = "Anonymous"
 _PATIENT_ID_LENGTH = 16
+_STILL = timedelta()
+_COPIED = "copied without decoding"  # as painting.settle says it
+_MAX_SEEN, _MAX_SEEN_BYTES = 4096, 64
 _PATIENT_ID = re.compile(rf"[0-9a-f]{{{_PATIENT_ID_LENGTH}}}")
 
 
 class _Plan(NamedTuple):
-    """A row with all that is the same for every file."""
+    """A row with all that is the same for every file.
+
+    ``changes``: what is written is not what was read. ``repeats``: and it hangs on nothing else than what was read.
+    """
 
     row: Row
     tag: int
@@ -42,13 +48,15 @@ class _Plan(NamedTuple):
     empty: Entry
     changes: bool
     measured: bool
+    repeats: bool
 
 
 def _plan(row: Row) -> _Plan:
     keyword, rule = row.keyword, row.rule
     tag, vr = ATTRIBUTES[keyword]
     entries = (Entry(keyword, rule.name), Entry(keyword, f"no {rule.name}"), Entry(keyword, "was empty"))
-    return _Plan(row, tag, vr, *entries, isinstance(rule, Fixed | Uid), rule == table.MEASURED)
+    changes = isinstance(rule, Fixed | Uid)
+    return _Plan(row, tag, vr, *entries, changes, rule == table.MEASURED, vr != "SQ" and not isinstance(rule, Uid))
 
 
 _PLANS = {plan.tag: plan for plan in map(_plan, TABLE)}
@@ -82,6 +90,7 @@ class Rebuilt:
         self._replaced: list[Entry] = []
         self._removed: list[Entry] = []
         self._elements: dict[int, bytes] = {}
+        self._moved: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._checked = checked
         with refusing():
             self._pixels, self._pixels_done = _pixels(header, boxes)
@@ -94,7 +103,8 @@ class Rebuilt:
             dated = [self._date(date, time) for date, time in DATES]
             self._age()
             self._burned_in = self._text_in_picture()
-            self._options(any(dated))
+            self._options = _methods(any(dated), checked)
+            self._elements.update(_applied(self._encoding, any(dated), checked))
 
     def _recognise(self, key: bytes, hospital: int, patient: str | None, former: Sequence[bytes]) -> str:
         """Whether the file has been through already (``again``), and the patient's pseudonym.
@@ -138,15 +148,18 @@ class Rebuilt:
     def report(self, key_id: str) -> Report:
         """Names and rules, complete once ``chunks`` is exhausted."""
         cut = [Entry("PixelData", f"cut: {part}") for part in self._pixels.removed]
+        pixels = [Entry("PixelData", self._pixels_done)]
+        copied = self._pixels_done == _COPIED
         return Report(
             Format.DICOM,
             key_id,
-            [*self._kept, Entry("PixelData", self._pixels_done)],
-            self._replaced,
+            self._kept + (pixels if copied else []),
+            self._replaced + ([] if copied else pixels),
             [*self._removed, *self._left_out(), *cut],
             burned_in_declared=self._burned_in,
             checked=self._checked,
             needs_person=self._burned_in is True and not self._checked,
+            options=self._options,
         )
 
     def _dataset(self) -> Iterator[bytes | memoryview]:
@@ -161,7 +174,8 @@ class Rebuilt:
         else:
             yield head + encoding.head(_PIXEL_DATA, pixels.vr, pixels.length + pixels.length % 2)
             yield from pixels.chunks()
-            yield b"\x00" * (pixels.length % 2)
+            if pixels.length % 2:
+                yield b"\x00"
 
     def _identify(self, file: BinaryIO, patient: str) -> None:
         """Write what identifies the object, and what says that it was de-identified."""
@@ -181,57 +195,59 @@ class Rebuilt:
         self._put("PatientID", [patient[:_PATIENT_ID_LENGTH]], Entry("PatientID", "pseudonym"), self._replaced)
 
     def _rows(self) -> None:
-        layout = self._pixels.layout
-        measured: dict[str, Values] = {
-            "SamplesPerPixel": [1],
-            "PhotometricInterpretation": [layout.photometric],
-            "Rows": [layout.rows],
-            "Columns": [layout.columns],
-            "BitsAllocated": [layout.allocated],
-            "BitsStored": [layout.stored],
-            "HighBit": [layout.stored - 1],
-            "PixelRepresentation": [int(layout.signed)],
-        }
-        for keyword, values in measured.items():
-            plan = _PLANS[ATTRIBUTES[keyword][0]]
-            self._write(plan, values)
-            self._kept.append(plan.kept)
-        for tag in self._source.elements:
-            plan = _PLANS.get(tag)  # type: ignore[assignment]
-            if plan is not None and not plan.measured:
-                self._row(plan)
+        layout, elements = self._pixels.layout, self._elements
+        elements.update(_measured(self._encoding, layout))
+        self._kept += _MEASURED_ENTRIES
+        seen = _seen(self._encoding, layout.signed)
+        for tag, (_, data) in self._source.elements.items():
+            plan = _PLANS.get(tag)
+            if plan is None or plan.measured:
+                continue
+            written = seen.get((tag, data))
+            if written is None:
+                written = self._row(plan)
+                if written is None:
+                    continue
+                if plan.repeats and len(data) <= _MAX_SEEN_BYTES:
+                    if len(seen) >= _MAX_SEEN:
+                        seen.clear()
+                    seen[tag, data] = written
+            elements[tag], changed = written
+            (self._replaced if changed else self._kept).append(plan.kept)
 
-    def _row(self, plan: _Plan) -> None:
+    def _row(self, plan: _Plan) -> tuple[bytes, bool] | None:
+        """The element of a value that may stay, and whether it was changed; None: what is done instead is done."""
         values, row = self._values(plan), plan.row
         if not values and isinstance(row.rule, Uid):  # type 1: a study of its own
             values = [f"{row.keyword} {self.instance}"]
         kept = row.rule.clean(values, self._keyed) if values else None
         if kept is not None:
-            self._write(plan, kept)
-            changed = plan.changes or kept == ["090Y"]
-            (self._replaced if changed else self._kept).append(plan.kept)
-            return
+            return self._encoded(plan, kept), plan.changes or kept == ["090Y"]
         otherwise = row.otherwise
         if otherwise is None and row.dx is not None and self._sop_class.startswith(_DX):
             otherwise = row.dx
         if otherwise is not None:
-            self._write(plan, otherwise)
+            self._elements[plan.tag] = self._encoded(plan, otherwise)
             (self._replaced if values else self._kept).append(plan.otherwise if values else plan.empty)
         elif values:
             self._removed.append(plan.otherwise)
+        return None
 
     def _date(self, date: str, time: str) -> bool:
         """Move a date and its time, if there is one; a file that has been through keeps them."""
-        present = [keyword for keyword in (date, time) if keyword in self._source]
-        if not present:
+        source = self._source
+        if date not in source and time not in source:
             return False
-        day, hour = self._source.text(date), self._source.text(time)
-        found = moved(day, hour, timedelta() if self.again else self._keyed.shift)
-        new = dict(zip((date, time), found or ("", ""), strict=True))
-        for keyword in present:
-            filled = self._source.raw(keyword).strip(b" \x00") != b""
-            if new[keyword]:
-                self._put(keyword, [new[keyword]], Entry(keyword, "moved by the patient's shift"), self._replaced)
+        given = source.text(date), source.text(time)
+        if given not in self._moved:  # most often all are the same
+            self._moved[given] = moved(*given, _STILL if self.again else self._keyed.shift)
+        found = self._moved[given]
+        for keyword, new in zip((date, time), found or ("", ""), strict=True):
+            if keyword not in source:
+                continue
+            filled = source.raw(keyword).strip(b" \x00") != b""
+            if new:
+                self._put(keyword, [new], Entry(keyword, "moved by the patient's shift"), self._replaced)
             elif keyword in DATES[0]:
                 entry = Entry(keyword, "unreadable: emptied" if filled else "was empty")
                 self._put(keyword, [], entry, self._replaced if filled else self._kept)
@@ -267,10 +283,6 @@ class Rebuilt:
             self._removed.append(Entry("BurnedInAnnotation", "not verified"))
         return known
 
-    def _options(self, dated: bool) -> None:
-        """Which options of the profile were applied (PS3.15 E.3), and so whether there still are dates."""
-        self._elements.update(_applied(self._encoding, dated, self._checked))
-
     def _left_out(self) -> list[Entry]:
         from pydicom.datadict import keyword_for_tag
 
@@ -287,11 +299,11 @@ class Rebuilt:
         self._elements[tag] = self._encoding.element(tag, vr, values)
         entries.append(entry)
 
-    def _write(self, plan: _Plan, values: Values) -> None:
+    def _encoded(self, plan: _Plan, values: Values) -> bytes:
         vr = plan.vr
         if vr == "US or SS":
             vr = "SS" if self._pixels.layout.signed else "US"
-        self._elements[plan.tag] = self._encoding.element(plan.tag, vr, values)
+        return self._encoding.element(plan.tag, vr, values)
 
     def _values(self, plan: _Plan) -> Values:
         """The values as the standard's representation gives them; empty when there are none."""
@@ -317,7 +329,7 @@ def _pixels(header: Header, boxes: Sequence[TextBox]) -> tuple[Native | Encapsul
     """The pixels that are written, which decide on the transfer syntax, and what was done to them."""
     pixels = extract(reader.layout(header), header.syntax, header.stream)
     if isinstance(pixels, Native) and not any(box.painted for box in boxes):
-        return pixels, "copied without decoding"
+        return pixels, _COPIED
     from .painting import settle
 
     return settle(pixels, boxes)
@@ -326,6 +338,31 @@ def _pixels(header: Header, boxes: Sequence[TextBox]) -> tuple[Native | Encapsul
 @cache
 def _encoding(syntax: str) -> Encoding:
     return Encoding(syntax == IMPLICIT, syntax != BIG_ENDIAN)
+
+
+@cache
+def _seen(encoding: Encoding, signed: bool) -> dict[tuple[int, bytes], tuple[bytes, bool]]:
+    """(tag, value) -> what ``_row`` made of it, if it may stay: files of one hospital have most values in common."""
+    return {}
+
+
+_MEASURED_ENTRIES = [plan.kept for plan in _PLANS.values() if plan.measured]
+
+
+@lru_cache(maxsize=64)
+def _measured(encoding: Encoding, layout: Layout) -> dict[int, bytes]:
+    """Elements that say how the pixels are stored."""
+    values: dict[str, Values] = {
+        "SamplesPerPixel": [1],
+        "PhotometricInterpretation": [layout.photometric],
+        "Rows": [layout.rows],
+        "Columns": [layout.columns],
+        "BitsAllocated": [layout.allocated],
+        "BitsStored": [layout.stored],
+        "HighBit": [layout.stored - 1],
+        "PixelRepresentation": [int(layout.signed)],
+    }
+    return {ATTRIBUTES[word][0]: encoding.element(*ATTRIBUTES[word], value) for word, value in values.items()}
 
 
 _CONSTANT_ENTRIES = [
@@ -347,15 +384,14 @@ def _constants(encoding: Encoding) -> dict[int, bytes]:
 @cache
 def _applied(encoding: Encoding, dated: bool, checked: bool) -> dict[int, bytes]:
     """Elements that say which options were applied."""
-    codes = [
-        table.BASIC_PROFILE,
-        *([table.CLEAN_PIXELS] if checked else []),
-        table.CLEAN_DESCRIPTORS,
-        *([table.MODIFIED_DATES] if dated else []),
-        table.PATIENT_CHARACTERISTICS,
-    ]
+    codes = [code(value, "DCM", METHODS[value]) for value in _methods(dated, checked)]
     values: dict[str, Values] = {
         "DeidentificationMethodCodeSequence": codes,
         "LongitudinalTemporalInformationModified": ["MODIFIED" if dated else "REMOVED"],
     }
     return {ATTRIBUTES[word][0]: encoding.element(*ATTRIBUTES[word], value) for word, value in values.items()}
+
+
+def _methods(dated: bool, checked: bool) -> list[str]:
+    """Clean pixel data only when a person has looked, modified dates only where there are dates."""
+    return [value for value in METHODS if (checked or value != "113101") and (dated or value != "113107")]

@@ -25,7 +25,8 @@ class Report:
     ``burned_in_declared``: what the file itself said about text in the picture, None when it said nothing.
     ``text``: what the detector ``text_version`` and a person found in the picture and what was done, None when nobody
     looked; ``doubtful``: the detector was not sure. ``checked``: a person has looked at the picture.
-    ``needs_person``: somebody must look before the picture goes on.
+    ``needs_person``: somebody must look before the picture goes on. ``options``: codes of the profile and its options
+    as the file names them (none in a raster).
     """
 
     format: Format
@@ -40,6 +41,7 @@ class Report:
     doubtful: bool = False
     checked: bool = False
     needs_person: bool = False
+    options: list[str] = field(default_factory=list)
     profile: str = PROFILE
     software_version: str = SOFTWARE
 

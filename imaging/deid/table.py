@@ -163,8 +163,11 @@ WRITTEN: tuple[str, ...] = (
     "PixelData",
 )
 
-BASIC_PROFILE = code("113100", "DCM", "Basic Application Confidentiality Profile")
-CLEAN_PIXELS = code("113101", "DCM", "Clean Pixel Data Option")
-CLEAN_DESCRIPTORS = code("113105", "DCM", "Clean Descriptors Option")
-MODIFIED_DATES = code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option")
-PATIENT_CHARACTERISTICS = code("113108", "DCM", "Retain Patient Characteristics Option")
+# The profile and its options (PS3.16 CID 7050), all that are ever applied.
+METHODS = {
+    "113100": "Basic Application Confidentiality Profile",
+    "113101": "Clean Pixel Data Option",
+    "113105": "Clean Descriptors Option",
+    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
+    "113108": "Retain Patient Characteristics Option",
+}
