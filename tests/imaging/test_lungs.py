@@ -64,8 +64,23 @@ def test_same_mask_whatever_the_size_range_and_border() -> None:
 
     assert dice(segment(pixels * 4095 - 1024).mask) > 0.99
     assert dice(segment(np.kron(pixels, np.ones((2, 2), np.float32))).mask[::2, ::2]) > 0.99
-    wide = np.pad(pixels, ((0, 0), (300, 300)))
-    assert dice(segment(wide).mask[:, 300:-300]) > 0.95
+    for shade in (0.0, 0.5, 1.0):
+        wide = np.pad(pixels, ((0, 0), (300, 300)), constant_values=shade)
+        found = segment(wide)
+        assert dice(found.mask[:, 300:-300]) > 0.99
+        assert not found.mask[:, :300].any()
+        assert found.probability[found.mask].min() >= 0.5
+        assert found.probability[:, :300].max() == 0
+
+
+def test_looks_again_from_closer_where_the_lungs_are_small() -> None:
+    chest_itself = chest(2, size=(500, 460))
+    page = np.random.default_rng(1).random((1500, 1400), dtype=np.float32) * np.float32(0.3)
+    page[700:1200, 600:1060] = chest_itself
+    truth = np.zeros(page.shape, bool)
+    truth[700:1200, 600:1060] = segment(chest_itself).mask
+    found = segment(page).mask
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.93
 
 
 def test_same_image_same_answer() -> None:

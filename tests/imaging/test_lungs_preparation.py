@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imaging.lungs.preparation import fit, frame_for, prepare, resize
+from imaging.lungs.preparation import fit, frame_for, prepare, resize, without_border
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
@@ -57,3 +57,21 @@ def test_shrinking_averages() -> None:
 def test_refuses_what_has_no_contrast(pixels: np.ndarray) -> None:
     with pytest.raises(ValueError):
         fit(pixels.astype(np.float32), 64)
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.4, 1.0])
+def test_a_border_of_one_shade_is_left_out(shade: float) -> None:
+    picture = np.random.default_rng(3).uniform(0.1, 0.9, (600, 500)).astype(np.float32)
+    picture[0, 0], picture[-1, -1] = 0.0, 1.0
+    framed = np.pad(picture, ((80, 120), (0, 90)), constant_values=shade)
+    framed[20:40, 100:110] = 1 - shade  # letters
+    assert without_border(framed) == (slice(80, 680), slice(0, 500))
+
+
+def test_what_collimation_leaves_stays() -> None:
+    picture = np.random.default_rng(3).uniform(0.1, 0.9, (600, 500)).astype(np.float32)
+    picture[0, 0], picture[-1, -1] = 0.0, 1.0
+    framed = np.pad(picture, 30)
+    assert without_border(framed) == (slice(0, 660), slice(0, 560))
+    assert without_border(np.zeros((50, 40), np.float32)) == (slice(0, 50), slice(0, 40))
+    assert without_border(np.full((50, 40), np.nan, np.float32)) == (slice(0, 50), slice(0, 40))
