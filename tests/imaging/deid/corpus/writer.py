@@ -124,12 +124,14 @@ def plain_image(sop_class: str, bits: int, shape: tuple[int, ...]) -> dict[str, 
             "PixelIntensityRelationship": "LOG", "PixelIntensityRelationshipSign": [-1], "RescaleIntercept": "0",
             "RescaleSlope": "1", "RescaleType": "US", "PresentationLUTShape": "IDENTITY", "BurnedInAnnotation": "NO",
             "DetectorType": "SCINTILLATOR", "KVP": "117", "AcquisitionContextSequence": [],
-            "Laterality": "", "DetectorConfiguration": "AREA",
+            "DetectorConfiguration": "AREA",
             "ViewCodeSequence": [
                 [*coded("272479007", "SCT", "postero-anterior"), node("ViewModifierCodeSequence", [])]
             ],
             "AnatomicRegionSequence": [coded("51185008", "SCT", "Chest")],
         }  # fmt: skip
+        if sop_class != DX:
+            del found["WindowCenter"], found["WindowWidth"]
     return found
 
 
