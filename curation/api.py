@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.permissions import Allow
 from curation import policies, selectors, services
-from curation.serializers import CandidateSerializer, JudgedSerializer, VerdictSerializer
+from curation.serializers import BoxesSerializer, CandidateSerializer, JudgedSerializer, VerdictSerializer
 from datasets.errors import DatasetError
 from intake.models import UploadedFile
 
@@ -37,6 +37,27 @@ class Queue(ListAPIView[UploadedFile]):
         return selectors.queue(self.request.query_params.get("dataset", ""))
 
 
+class Boxes(APIView):
+    """Has a picture painted anew with these boxes of text; the file comes back to the queue."""
+
+    permission_classes = [CURATOR]
+
+    @extend_schema(request=BoxesSerializer, responses={202: JudgedSerializer})
+    def post(self, request: Request, pk: str) -> Response:
+        file = get_object_or_404(UploadedFile, pk=pk)
+        said = BoxesSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        values = said.validated_data
+        try:
+            row = services.repaint(file, cast(User, request.user), values["boxes"], seen=values["picture"])
+        except services.AlreadyJudged as error:
+            raise Conflict(str(error)) from error
+        except services.CurationError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        answer = {"id": row.pk, "stage": row.stage, "filename": None}
+        return Response(JudgedSerializer(answer).data, status.HTTP_202_ACCEPTED)
+
+
 class Verdict(APIView):
     """Accepts or rejects one file."""
 
@@ -51,7 +72,8 @@ class Verdict(APIView):
         filename = None
         try:
             if values["verdict"] == "accept":
-                filename = services.accept(file, curator, values.get("quality", ""), values["no_text_seen"]).filename
+                quality, looked = values.get("quality", ""), values["no_text_seen"]
+                filename = services.accept(file, curator, quality, looked, seen=values["picture"]).filename
             else:
                 services.reject(file, curator, values["reason"], values["code"])
         except services.AlreadyJudged as error:

@@ -3,22 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Count, Q, QuerySet
 
 from datasets.models import Dataset
 from intake.models import Stage, UploadedFile
 
-DOUBTFUL, ORDINARY = 0, 1
 ORDER = ("priority", "received_at", "pk")
 
 
 def queue(dataset: str = "") -> QuerySet[UploadedFile]:
-    """Files that wait for a verdict, the doubtful ones (text may be in the picture, quality Bad) first, then the
-    oldest; of one dataset if `dataset` names it by its slug. Each has `priority`: 0 doubtful, 1 ordinary."""
-    doubtful = Q(deid_report__needs_person=True) | Q(assessment__quality="Bad")
-    files = UploadedFile.objects.filter(stage=Stage.CURATE).annotate(
-        priority=Case(When(doubtful, then=Value(DOUBTFUL)), default=Value(ORDINARY), output_field=IntegerField())
-    )
+    """Files that wait for a verdict, by `intake.models.Priority` (text may be in the picture, quality Bad, ordinary),
+    then the oldest; of one dataset if `dataset` names it by its slug."""
+    files = UploadedFile.objects.filter(stage=Stage.CURATE)
     if dataset:
         files = files.filter(batch__dataset__slug=dataset)
     return files.select_related("group", "batch__dataset", "hospital").order_by(*ORDER)
@@ -42,20 +38,82 @@ class Place:
 def place(file: UploadedFile, dataset: str = "") -> Place:
     """The neighbours of a file of the queue; of one that has left it, the place where it stood."""
     files = queue(dataset)
-    priority = _priority(file)
-    before = Q(priority__lt=priority) | Q(priority=priority) & (
+    before = Q(priority__lt=file.priority) | Q(priority=file.priority) & (
         Q(received_at__lt=file.received_at) | Q(received_at=file.received_at, pk__lt=file.pk)
     )
-    after = Q(priority__gt=priority) | Q(priority=priority) & (
+    after = Q(priority__gt=file.priority) | Q(priority=file.priority) & (
         Q(received_at__gt=file.received_at) | Q(received_at=file.received_at, pk__gt=file.pk)
     )
     backwards = [f"-{field}" for field in ORDER]
     return Place(files.filter(before).order_by(*backwards).first(), files.filter(after).first(), files.count())
 
 
-def _priority(file: UploadedFile) -> int:
-    doubtful = file.deid_report.get("needs_person") is True or file.assessment.get("quality") == "Bad"
-    return DOUBTFUL if doubtful else ORDINARY
+@dataclass(frozen=True)
+class Box:
+    """A box of text as the judge page shows it, in pixels of the stored picture; `index` counts from 0. `ticked`: to be
+    painted, as far as the form knows; `label_y`: where its number stands, above it if there is room."""
+
+    index: int
+    left: int
+    top: int
+    width: int
+    height: int
+    painted: bool
+    ticked: bool
+    by_person: bool
+    marker: str
+    label_y: int
+
+    @property
+    def number(self) -> int:
+        return self.index + 1
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """What is drawn over a picture of `width` x `height` px; `drawable`: rectangles can be added."""
+
+    width: int
+    height: int
+    boxes: list[Box]
+    drawable: bool
+
+    @property
+    def font_size(self) -> int:
+        return _font_size(self.width, self.height)
+
+
+def outlines(file: UploadedFile, ticked: Iterable[str] | None = None) -> Outlines:
+    """The boxes of text of a candidate's report; `ticked`: the indices that a form which came back has ticked."""
+    chosen = None if ticked is None else set(ticked)
+    width, height = file.facts.get("width", 0), file.facts.get("height", 0)
+    size = _font_size(width, height)
+    found = file.deid_report.get("text")
+    boxes = [
+        Box(
+            index=index,
+            left=box["left"],
+            top=box["top"],
+            width=box["width"],
+            height=box["height"],
+            painted=box["painted"],
+            ticked=box["painted"] if chosen is None else str(index) in chosen,
+            by_person=box["origin"] == "person",
+            marker=box["marker"],
+            label_y=box["top"] - size // 4 if box["top"] > size else box["top"] + box["height"] + size,
+        )
+        for index, box in enumerate(found or ())
+    ]
+    return Outlines(width, height, boxes, drawable=isinstance(found, list) and file.purged_at is None)
+
+
+def painted(file: UploadedFile) -> int:
+    """How many boxes are painted over in a candidate."""
+    return sum(box["painted"] for box in file.deid_report.get("text") or ())
+
+
+def _font_size(width: int, height: int) -> int:
+    return max(width, height) // 40 or 1
 
 
 def waiting_by_dataset() -> Iterable[tuple[Dataset, int]]:

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.policies import required
 from curation import policies, selectors, services
-from curation.forms import AcceptForm, RejectForm
+from curation.forms import AcceptForm, BoxesForm, RejectForm
 from datasets.errors import DatasetError
 from intake import candidates, words
 from intake.models import Stage, UploadedFile
+from intake.quarantine import Damaged
 from intake.services import IntakeError
 
 PER_PAGE = 50
@@ -31,7 +32,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     page = Paginator(selectors.queue(dataset), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(file, words.quality_reasons(file.assessment)) for file in page],
+        "rows": [(file, words.quality_reasons(file.assessment), selectors.painted(file)) for file in page],
         "dataset": dataset,
         "waiting": selectors.waiting_by_dataset(),
         "set_aside_count": selectors.set_aside().count(),
@@ -50,20 +51,30 @@ def judge(request: HttpRequest, pk: str) -> HttpResponse:
     if file.stage != Stage.CURATE:
         messages.info(request, _("This file is no longer waiting for a verdict."))
         return redirect("curation:queue")
-    return _judge_page(request, file, dataset, AcceptForm(), RejectForm(shortcut="r"))
+    return _judge_page(request, file, dataset)
 
 
 def _judge_page(
-    request: HttpRequest, file: UploadedFile, dataset: str, accept_form: AcceptForm, reject_form: RejectForm
+    request: HttpRequest,
+    file: UploadedFile,
+    dataset: str,
+    accept_form: AcceptForm | None = None,
+    reject_form: RejectForm | None = None,
+    boxes_form: BoxesForm | None = None,
 ) -> HttpResponse:
+    picture = services.picture(file)
+    boxes_form = boxes_form or _boxes_form(file, initial={"picture": picture})
     context = {
         "file": file,
         "place": selectors.place(file, dataset),
         "query": _query(dataset),
         "quality_reasons": words.quality_reasons(file.assessment),
         "contradictions": words.contradictions(file),
-        "accept_form": accept_form,
-        "reject_form": reject_form,
+        "accept_form": accept_form or AcceptForm(initial={"picture": picture}),
+        "reject_form": reject_form or RejectForm(shortcut="r"),
+        "boxes_form": boxes_form,
+        "outlines": selectors.outlines(file, boxes_form.ticked),
+        "drawn": boxes_form.drawn_values,
     }
     return render(request, "curation/judge.html", context)
 
@@ -81,7 +92,8 @@ def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpRespo
     form: AcceptForm | RejectForm = reject_form if rejects else accept_form
     if not form.is_valid():
         if file.stage == Stage.CURATE:
-            return _judge_page(request, file, dataset, accept_form, reject_form)
+            accept, reject = (None, reject_form) if rejects else (accept_form, None)
+            return _judge_page(request, file, dataset, accept, reject)
         _tell(request, form)
         return redirect("curation:set_aside")
     try:
@@ -95,9 +107,47 @@ def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpRespo
         messages.success(request, words_)
     if file.stage == Stage.SET_ASIDE:
         return redirect("curation:set_aside")
+    return _go_on(following, dataset)
+
+
+def _go_on(following: UploadedFile | None, dataset: str) -> HttpResponse:
     if following is None:
         return redirect(f"{reverse('curation:queue')}{_query(dataset)}")
     return redirect(f"{reverse('curation:judge', args=[following.pk])}{_query(dataset)}")
+
+
+@required(policies.is_curator)
+@never_cache
+@require_POST
+def boxes(request: HttpRequest, pk: str) -> HttpResponse:
+    """Has the picture painted anew with the boxes that were sent, and goes on with the next image meanwhile."""
+    dataset = request.GET.get("dataset", "")
+    file = get_object_or_404(UploadedFile.objects.select_related("batch__dataset", "group", "hospital"), pk=pk)
+    if file.stage != Stage.CURATE:
+        messages.warning(request, _("This file is no longer waiting for a verdict."))
+        return redirect(f"{reverse('curation:queue')}{_query(dataset)}")
+    form = _boxes_form(file, request.POST)
+    if not form.is_valid():
+        return _judge_page(request, file, dataset, boxes_form=form)
+    following = selectors.place(file, dataset).next
+    cleaned = form.cleaned_data
+    try:
+        services.repaint(file, cast(User, request.user), cleaned["boxes"], seen=cleaned["picture"])
+    except services.AlreadyJudged as error:
+        messages.warning(request, str(error))
+    except services.CurationError as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(dataset)}")
+    else:
+        messages.success(
+            request, _("The picture is being rewritten. It comes back to the front of the queue in a moment.")
+        )
+    return _go_on(following, dataset)
+
+
+def _boxes_form(file: UploadedFile, *args: Any, **kwargs: Any) -> BoxesForm:
+    size = file.facts.get("width", 0), file.facts.get("height", 0)
+    return BoxesForm(*args, known=file.deid_report.get("text") or [], size=size, **kwargs)
 
 
 def _apply(file: UploadedFile, curator: User, form: AcceptForm | RejectForm) -> str:
@@ -105,7 +155,7 @@ def _apply(file: UploadedFile, curator: User, form: AcceptForm | RejectForm) -> 
     if isinstance(form, RejectForm):
         services.reject(file, curator, cleaned["reason"], cleaned["code"])
         return _("Rejected. The hospital sees the reason.")
-    radiograph = services.accept(file, curator, cleaned["quality"], cleaned["no_text_seen"])
+    radiograph = services.accept(file, curator, cleaned["quality"], cleaned["no_text_seen"], seen=cleaned["picture"])
     return _("Accepted as {name}.").format(name=radiograph.filename)
 
 
@@ -119,9 +169,20 @@ def _tell(request: HttpRequest, form: Any) -> None:
 @require_safe
 def image(request: HttpRequest, pk: str) -> HttpResponseBase:
     """The picture itself, 8 bit grey. Every look is audited here, where no other way leads to it."""
+    return _look(request, pk, "preview.png", "window")
+
+
+@required(policies.is_curator)
+@require_safe
+def full_range(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """The whole stored range with the local contrast equalised; audited like the picture."""
+    return _look(request, pk, "preview_enhanced.png", "full_range")
+
+
+def _look(request: HttpRequest, pk: str, name: str, look: str) -> HttpResponseBase:
     file = _candidate(request, pk)
-    response = _picture(file, "preview.png")
-    services.record_look(file, cast(User, request.user))
+    response = _picture(file, name)
+    services.record_look(file, cast(User, request.user), look)
     return response
 
 
@@ -136,9 +197,11 @@ def _candidate(request: HttpRequest, pk: str) -> UploadedFile:
 
 
 def _picture(file: UploadedFile, name: str) -> FileResponse:
+    sha256 = file.assessment.get("previews", {}).get(name)
     try:
-        content = candidates.open_file(file.pk, name)
-    except FileNotFoundError:
+        # A worker that came too late may have left an earlier picture: not what would be released.
+        content = candidates.open_checked(file.pk, name, sha256) if sha256 else candidates.open_file(file.pk, name)
+    except (FileNotFoundError, Damaged):
         raise Http404 from None
     # Not even the curator's browser keeps it.
     return FileResponse(content, content_type="image/png", headers={"Cache-Control": "no-store, private"})

@@ -43,6 +43,14 @@ class Stage(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
+class Priority(models.IntegerChoices):
+    """What a curator should look at first."""
+
+    TEXT = 0, _("text may be in the picture")
+    QUALITY = 1, _("the quality check says Bad")
+    ORDINARY = 2, _("ordinary")
+
+
 WORK_STAGES = (Stage.INSPECT, Stage.DEIDENTIFY, Stage.SEGMENT, Stage.ASSESS)
 FINAL_STAGES = (Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN)
 
@@ -76,8 +84,16 @@ class UploadedFile(Demographics):
 
     facts = models.JSONField(default=dict, help_text=_("What inspection found; nothing identifying."))
     deid_report = models.JSONField(default=dict)
+    text_boxes = models.JSONField(
+        null=True,
+        blank=True,
+        help_text=_("The boxes of text as a curator wants them; null: as the detector found them."),
+    )
     segmentation = models.JSONField(default=dict)
     assessment = models.JSONField(default=dict)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority, default=Priority.ORDINARY, help_text=_("Its place in the curators' queue.")
+    )
 
     verdict_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -90,7 +106,11 @@ class UploadedFile(Demographics):
 
     class Meta:
         ordering = ["received_at", "id"]
-        indexes = [models.Index(fields=["batch", "stage"]), models.Index(fields=["stage", "received_at"])]
+        indexes = [
+            models.Index(fields=["batch", "stage"]),
+            models.Index(fields=["stage", "priority", "received_at"]),
+            models.Index(fields=["hospital", "patient_key_hash"]),
+        ]
         constraints = [
             # The same bytes twice from one hospital are one file, unless the first was turned away or taken back.
             models.UniqueConstraint(

@@ -149,7 +149,7 @@ def _files(world: World) -> None:
             **extra,
         )
         StageRun.objects.create(file=file, stage=Stage.INSPECT, attempt=1, task_id="t", status="done")
-        for name in ("image.png", "preview.png", "region.png"):
+        for name in ("image.png", "preview.png", "preview_enhanced.png", "region.png"):
             candidates.save(f"{file.pk}/{name}", ContentFile(png()))
         for name in ("mask.png", "region_mask.png"):
             candidates.save(f"{file.pk}/{name}", ContentFile(png(mode="1", grey=1)))

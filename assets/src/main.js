@@ -2,6 +2,7 @@ import "@fontsource-variable/source-sans-3/wght.css";
 import "@fontsource-variable/source-serif-4/wght.css";
 import "./styles/main.scss";
 import "htmx.org";
+import "./js/boxes.js";
 import "./js/copy.js";
 import "./js/dropzone.js";
 import "./js/menu.js";

@@ -1,6 +1,6 @@
 """Every write of intake. One function per thing that a person, a worker or the clock does."""
 
-from intake.services.changes import retry, update_file, withdraw
+from intake.services.changes import repaint, retry, update_file, withdraw
 from intake.services.errors import Duplicate, IntakeError
 from intake.services.pipeline import run_stage
 from intake.services.receiving import open_batch, receive_file
@@ -16,6 +16,7 @@ __all__ = [
     "open_batch",
     "purge",
     "receive_file",
+    "repaint",
     "retry",
     "run_stage",
     "sweep",

@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 
 from audit.services import record
 from datasets.models import DiagnosisGroup
+from intake import quarantine
 from intake.models import FINAL_STAGES, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.services.errors import IntakeError
 from intake.services.patients import set_patient
-from intake.services.pipeline import close_running, move
+from intake.services.pipeline import DAMAGED, close_running, move
 from intake.services.receiving import DEMOGRAPHICS
 from intake.services.upkeep import clean_up_on_commit
 
@@ -43,12 +44,23 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
             raise IntakeError(_("This file is no longer set aside; somebody dealt with it."))
         last = row.runs.order_by("-started_at", "-pk").first()
         stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
+        if last is not None and last.reason_code == DAMAGED and stage in AFTER_DEIDENTIFICATION:
+            stage = Stage.DEIDENTIFY  # it is the candidate that is damaged: it has to be made anew
         if row.purged_at is not None and stage in NEEDS_ORIGINAL:
             raise IntakeError(_("The original was destroyed in time. Ask the hospital to send the file again."))
         row.reason_code = row.reason = ""
         move(row, stage)
         record("file.retried", actor=user, about=row, stage=stage)
     return row
+
+
+def repaint(row: UploadedFile, boxes: list[dict[str, Any]]) -> None:
+    """Sends the (locked) row of a file that waits for its verdict back, to be rewritten from its original with these
+    boxes of text (`TextBox.as_dict`). Raises IntakeError when the original was destroyed."""
+    if row.purged_at is not None or not quarantine.exists(row.pk):
+        raise IntakeError(_("The original was destroyed in time, so the picture cannot be painted anew. Reject it."))
+    row.text_boxes = boxes
+    move(row, Stage.DEIDENTIFY)
 
 
 def update_file(

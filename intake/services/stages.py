@@ -7,20 +7,27 @@ the web process never loads it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from imaging.deid import deidentify as remove_identity
 from imaging.deid import pseudonym
-from imaging.formats import Format, decode, inspect, to_png
+from imaging.deid.boxes import TextBox
+from imaging.formats import Format, decode, inspect, stored, to_png
 from intake import candidates, keys
-from intake.models import Stage, UploadedFile
+from intake.models import Priority, Stage, UploadedFile
 from intake.quarantine import open_original, workspace
-from intake.services.patients import set_patient
+from intake.services.enhancing import enhanced
+from intake.services.patients import identify
+
+if TYPE_CHECKING:
+    from imaging.deid.text import Text
 
 PREVIEW_SIDE = 1600  # px; a curator's screen
+PREVIEW, ENHANCED = "preview.png", "preview_enhanced.png"
 
 
 @dataclass(frozen=True)
@@ -41,25 +48,41 @@ def _inspect(file: UploadedFile) -> Outcome:
     with workspace(file.pk) as work:
         open_original(file.pk, file.sha256, work / "original")
         found = inspect(work / "original")
+    patient = None
+    if not file.patient_key_hash and found.patient_id:
+        patient = identify(file.hospital_id, file.hospital.number, found.patient_id, found.issuer or "")
 
     def apply(row: UploadedFile) -> None:
         row.facts = found.facts()
         # What the hospital typed stands; the header fills gaps.
         row.sex = row.sex or found.sex or ""
         row.age = found.age if row.age is None else row.age
-        if not row.patient_key_hash and found.patient_id:
-            set_patient(row, file.hospital.number, found.patient_id)
+        if patient is not None and not row.patient_key_hash:
+            row.patient_key_hash, row.patient_key_id = patient
 
     return Outcome({"format": found.format.value, "width": found.width, "height": found.height}, apply)
 
 
+def _text(file: UploadedFile, source: Path) -> "Text":
+    """The boxes of text: a curator's where one has edited them, else what the detector finds in the original."""
+    from imaging.deid.text import Text, find_text
+
+    if file.text_boxes is None:
+        return find_text(stored(source))
+    boxes = tuple(TextBox.from_dict(box) for box in file.text_boxes)
+    found = file.deid_report
+    return Text(boxes, doubtful=bool(found.get("doubtful")), version=str(found.get("text_version", "")))
+
+
 def _deidentify(file: UploadedFile) -> Outcome:
-    key = keys.pseudonym_key()
+    # The key that already links this patient's, or this file's, images: a rotation must not part them.
+    key = keys.pseudonym_key(file.patient_key_id or file.deid_report.get("key_id"))
     # Without a patient key every image is a patient of its own.
     patient = file.patient_key_hash or pseudonym(key.secret, "file", str(file.pk))
     with workspace(file.pk) as work:
         source, target = work / "original", work / "image"
         open_original(file.pk, file.sha256, source)
+        text = _text(file, source)
         report = remove_identity(
             source,
             target,
@@ -67,11 +90,13 @@ def _deidentify(file: UploadedFile) -> Outcome:
             key_id=key.id,
             hospital=file.hospital.number,
             patient=patient,
-            decoded=True,  # inspection decoded these very bytes: their hash was checked
+            text=text,
         ).as_dict()
         name = f"image.{Format(report['format']).extension}"
         size = target.stat().st_size
         sha256 = candidates.store(file.pk, name, target)
+    # A painted JPEG has become a PNG: the unpainted one must not stay beside it.
+    candidates.remove_others(file.pk, "image.", name)
     # Fail closed: a header that declares text in the picture is for a person to look at.
     report["needs_person"] = bool(report.get("needs_person") or file.facts.get("burned_in"))
     report["output"] = {"name": name, "size": size, "sha256": sha256}
@@ -79,15 +104,23 @@ def _deidentify(file: UploadedFile) -> Outcome:
     def apply(row: UploadedFile) -> None:
         row.deid_report = report
 
-    return Outcome({"removed": len(report.get("removed", ())), "needs_person": report["needs_person"]}, apply)
+    painted = sum(box.painted for box in text.boxes)
+    result = {"removed": len(report["removed"]), "boxes": len(text.boxes), "painted": painted}
+    return Outcome({**result, "needs_person": report["needs_person"]}, apply)
+
+
+def _candidate(file: UploadedFile, work: Path) -> Path:
+    """The candidate's image, copied to `work`. Raises Damaged when it is not what de-identification last wrote."""
+    output = file.deid_report["output"]
+    name = image_name(file)
+    return candidates.fetch(file.pk, name, work / name, sha256=output["sha256"])
 
 
 def _segment(file: UploadedFile) -> Outcome:
     from imaging.lungs import segment
 
-    name = image_name(file)
     with workspace(file.pk) as work:
-        found = segment(decode(candidates.fetch(file.pk, name, work / name)))
+        found = segment(decode(_candidate(file, work)))
         Image.fromarray(found.mask).save(work / "mask.png", optimize=True)
         sha256 = candidates.store(file.pk, "mask.png", work / "mask.png")
     share = round(float(found.mask.mean()), 4)
@@ -108,13 +141,14 @@ def _assess(file: UploadedFile) -> Outcome:
     from imaging import quality
     from imaging.lungs import regions
 
-    name = image_name(file)
     with workspace(file.pk) as work:
-        pixels = decode(candidates.fetch(file.pk, name, work / name))
+        candidate = _candidate(file, work)
+        pixels = decode(candidate)
         with Image.open(candidates.fetch(file.pk, "mask.png", work / "mask.png")) as image:
             mask = np.asarray(image.convert("1"))
-        to_png(pixels, work / "preview.png", max_side=PREVIEW_SIDE)
-        candidates.store(file.pk, "preview.png", work / "preview.png")
+        to_png(pixels, work / PREVIEW, max_side=PREVIEW_SIDE)
+        dark_is_dense = file.facts.get("photometric") == "MONOCHROME1"
+        to_png(enhanced(stored(candidate), PREVIEW_SIDE, inverted=dark_is_dense), work / ENHANCED)
         judged = quality.assess(mask, file.segmentation["confidence"])
         assessment: dict[str, Any] = {
             "quality": str(judged.quality),
@@ -123,6 +157,8 @@ def _assess(file: UploadedFile) -> Outcome:
             "properties": {key: round(float(value), 4) for key, value in judged.properties.items()},
             "lung_height_px": int(judged.lung_height_px),
             "lung_width_px": int(judged.lung_width_px),
+            # What a curator looks at is checked against these: it must be the picture that is released.
+            "previews": {name: candidates.store(file.pk, name, work / name) for name in (PREVIEW, ENHANCED)},
         }
         if mask.any():
             region = regions.cut(pixels, mask)
@@ -136,8 +172,16 @@ def _assess(file: UploadedFile) -> Outcome:
 
     def apply(row: UploadedFile) -> None:
         row.assessment = assessment
+        row.priority = _priority(row)
 
     return Outcome({"quality": assessment["quality"], "score": assessment["score"]}, apply)
+
+
+def _priority(row: UploadedFile) -> Priority:
+    # What a curator sent to be painted anew comes first too: that curator wants to see what became of it.
+    if row.deid_report.get("needs_person") or row.text_boxes is not None:
+        return Priority.TEXT
+    return Priority.QUALITY if row.assessment["quality"] == "Bad" else Priority.ORDINARY
 
 
 WORK: dict[Stage, Callable[[UploadedFile], Outcome]] = {

@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.models import Event
-from intake import names
-from intake.models import Stage, UploadedFile
+from intake import candidates, names
+from intake.models import Priority, Stage, UploadedFile
 from tests.world import World
 
 NAME = "jan_kowalski_1950.dcm"
@@ -46,18 +47,31 @@ def test_curators_never_see_the_hospitals_names(client: Client, file: UploadedFi
 def test_pictures_are_not_kept_and_every_look_is_on_record(client: Client, file: UploadedFile, world: World) -> None:
     client.get(_judge(file))
     assert not Event.objects.filter(action="curation.looked").exists()
-    for name in ("image", "mask"):
+    for name in ("image", "mask", "full_range"):
         response = client.get(reverse(f"curation:{name}", args=[file.pk]))
         assert response["Content-Type"] == "image/png"
         assert "no-store" in response["Cache-Control"]
         assert b"".join(response.streaming_content).startswith(b"\x89PNG")
-    event = Event.objects.get(action="curation.looked")
-    assert (event.actor_id, event.object_id) == (world.curator.pk, str(file.pk))
+    events = Event.objects.filter(action="curation.looked")
+    assert {(event.actor_id, event.object_id) for event in events} == {(world.curator.pk, str(file.pk))}
+    assert sorted(event.data["look"] for event in events) == ["full_range", "window"]
+
+
+def test_a_picture_that_is_not_the_candidates_is_not_shown(client: Client, file: UploadedFile) -> None:
+    """A worker that came too late may have left an earlier one."""
+    url = reverse("curation:image", args=[file.pk])
+    with candidates.open_file(file.pk, "preview.png") as content:
+        file.assessment["previews"] = {"preview.png": hashlib.sha256(content.read()).hexdigest()}
+    file.save()
+    assert b"".join(client.get(url).streaming_content).startswith(b"\x89PNG")
+    file.assessment["previews"] = {"preview.png": "0" * 64}
+    file.save()
+    assert client.get(url).status_code == 404
 
 
 @pytest.mark.parametrize("stage", [Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN, Stage.INSPECT, Stage.ASSESS])
 def test_pictures_of_files_that_wait_for_nobody_are_not_there(client: Client, world: World, stage: Stage) -> None:
-    for name in ("image", "mask"):
+    for name in ("image", "mask", "full_range"):
         assert client.get(reverse(f"curation:{name}", args=[world.files[stage].pk])).status_code == 404
 
 
@@ -66,6 +80,7 @@ def test_the_page_says_what_the_curator_needs(client: Client, file: UploadedFile
         "profile": "P",
         "removed": [{"attribute": "PatientAddress", "rule": "not in the table"}],
         "needs_person": True,
+        "burned_in_declared": True,
     }
     file.sex, file.facts = "M", {**file.facts, "sex": "F"}
     file.save()
@@ -73,19 +88,21 @@ def test_the_page_says_what_the_curator_needs(client: Client, file: UploadedFile
     for words in (
         "PatientAddress",
         "text is drawn into the picture",
+        "no text identifies the patient",
         "under 300 px",
         "different sexes",
         "NORMAL",
         'data-shortcut="g"',
         'data-shortcut="b"',
         'data-shortcut="r"',
-        "no text in the picture identifies the patient",
+        'data-shortcut="e"',
+        'data-shortcut="t"',
     ):
         assert words in page, words
 
 
 def test_acceptance_needs_the_look(client: Client, file: UploadedFile) -> None:
-    response = client.post(_judge(file), {"quality": "Good"})
+    response = client.post(_judge(file), {"quality": "Good", "picture": "0" * 64})
     assert response.status_code == 200
     assert "confirm that there is none" in response.content.decode()
     file.refresh_from_db()
@@ -185,4 +202,7 @@ class TestApi:
 
     def test_the_queue(self, client: Client, file: UploadedFile) -> None:
         [found] = client.get(reverse("api:curation_queue")).json()["results"]
-        assert (found["id"], found["doubtful"], found["dataset"]) == (str(file.pk), True, "example")
+        assert (found["id"], found["doubtful"], found["dataset"]) == (str(file.pk), False, "example")
+        UploadedFile.objects.filter(pk=file.pk).update(priority=Priority.TEXT)
+        [found] = client.get(reverse("api:curation_queue")).json()["results"]
+        assert found["doubtful"] is True

@@ -1,8 +1,10 @@
 import hashlib
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from django.core.files.storage import storages
 from django.utils import timezone
@@ -11,38 +13,14 @@ from audit.models import Event
 from curation import policies, selectors, services
 from datasets.models import LungMask, LungRegion, Radiograph
 from datasets.models.collection import Quality
-from intake import candidates, quarantine
+from imaging import phantoms
+from imaging.deid import deidentify
+from imaging.deid.boxes import TextBox
+from imaging.deid.text import Text
+from intake import candidates, keys, quarantine
 from intake import services as intake
-from intake.models import Stage, UploadedFile
+from intake.models import Priority, Stage, UploadedFile
 from tests.world import World
-
-
-@pytest.fixture
-def candidate(world: World) -> UploadedFile:
-    """The world's file that waits for a curator, as the pipeline would have left it, with its original."""
-    file = world.files[Stage.CURATE]
-    sealed = quarantine.seal(io.BytesIO(b"the original"))
-    blobs = storages["quarantine"]
-    blobs.save(str(file.pk), blobs.open(str(sealed.id)))
-    quarantine.remove(sealed.id)
-
-    def sha256(name: str) -> str:
-        with candidates.open_file(file.pk, name) as content:
-            return hashlib.sha256(content.read()).hexdigest()
-
-    file.sex, file.age, file.set, file.patient_key_hash = "F", 61, "train", "ab" * 32
-    file.deid_report = {"format": "png", "output": {"name": "image.png", "size": 1, "sha256": sha256("image.png")}}
-    file.segmentation = {"model_version": "m1", "confidence": 0.9, "mask_sha256": sha256("mask.png")}
-    file.assessment = {
-        "quality": "Bad",
-        "score": 0.5,
-        "reasons": ["resolution"],
-        "region_sha256": sha256("region.png"),
-        "region_mask_sha256": sha256("region_mask.png"),
-        "transform": {"size": 512},
-    }
-    file.save()
-    return file
 
 
 def test_an_accepted_image_is_in_the_library_and_nowhere_else(
@@ -68,6 +46,67 @@ def test_an_accepted_image_is_in_the_library_and_nowhere_else(
     event = Event.objects.get(action="file.accepted")
     assert (event.actor_id, event.object_id) == (world.curator.pk, str(candidate.pk))
     assert event.data == {"quality": "Good", "radiograph": radiograph.pk}
+
+
+def test_the_librarys_file_says_that_a_person_looked(
+    candidate: UploadedFile, world: World, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    original, made = tmp_path / "original.dcm", tmp_path / "image.dcm"
+    pixels = phantoms.draw(3, size=(320, 300), bits=12)
+    phantoms.write_dicom(original, pixels, phantoms.FakePerson.invent(3))
+    key = keys.pseudonym_key()
+    boxes = (TextBox(20, 10, 60, 20), TextBox(250, 10, 12, 18, painted=False, marker="L"))
+    report = deidentify(
+        original,
+        made,
+        key=key.secret,
+        key_id=key.id,
+        hospital=world.hospital.number,
+        patient="ab" * 32,
+        text=Text(boxes, doubtful=False, version="test"),
+    ).as_dict()
+    sha256 = candidates.store(candidate.pk, "image.dcm", made)
+    report["output"] = {"name": "image.dcm", "size": made.stat().st_size, "sha256": sha256}
+    UploadedFile.objects.filter(pk=candidate.pk).update(deid_report=report)
+    with django_capture_on_commit_callbacks(execute=True):
+        radiograph = services.accept(candidate, world.curator, "Good", no_text_seen=True, seen=sha256)
+    with storages["library"].open(radiograph.file.name) as content:
+        released = pydicom.dcmread(io.BytesIO(content.read()))
+    before = pydicom.dcmread(made)
+    codes = [item.CodeValue for item in released.DeidentificationMethodCodeSequence]
+    assert "113101" in codes
+    assert "113101" not in [item.CodeValue for item in before.DeidentificationMethodCodeSequence]
+    assert released.BurnedInAnnotation == "NO"
+    assert released.PixelData == before.PixelData
+    assert released.SOPInstanceUID == before.SOPInstanceUID
+    assert radiograph.deid_report["checked"] is True
+    assert radiograph.deid_report["text"] == [box.as_dict() for box in boxes]
+    assert radiograph.deid_report["output"]["sha256"] == radiograph.sha256 != sha256
+    assert world.curator.name not in str(radiograph.deid_report)
+    candidate.refresh_from_db()
+    assert candidate.deid_report["checked"] is True
+
+
+def test_a_picture_that_was_painted_anew_meanwhile_is_not_accepted(candidate: UploadedFile, world: World) -> None:
+    with pytest.raises(services.CurationError, match="written anew"):
+        services.accept(candidate, world.curator, "Good", no_text_seen=True, seen="0" * 64)
+    assert UploadedFile.objects.get(pk=candidate.pk).stage == Stage.CURATE
+
+
+def test_a_picture_that_no_program_searched_is_not_accepted(candidate: UploadedFile, world: World) -> None:
+    del candidate.deid_report["text"]
+    candidate.save()
+    with pytest.raises(services.CurationError, match="has not looked for text"):
+        services.accept(candidate, world.curator, "Good", no_text_seen=True)
+
+
+def test_a_key_that_was_taken_away_is_said(
+    candidate: UploadedFile, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate.deid_report["key_id"] = "gone"
+    candidate.save()
+    with pytest.raises(services.CurationError, match="key"):
+        services.accept(candidate, world.curator, "Good", no_text_seen=True)
 
 
 def test_an_image_without_a_region_can_be_accepted(candidate: UploadedFile, world: World) -> None:
@@ -147,16 +186,17 @@ def test_what_was_set_aside_can_be_rejected_or_tried_again(world: World) -> None
 class TestQueue:
     @pytest.fixture
     def files(self, world: World) -> list[UploadedFile]:
-        """Four files in the order in which they should be looked at."""
+        """Five files in the order in which they should be looked at."""
         UploadedFile.objects.filter(stage=Stage.CURATE).delete()
         now = timezone.now()
         made = []
-        for number, (age, assessment, report) in enumerate(
+        for number, (age, priority) in enumerate(
             [
-                (2, {"quality": "Good"}, {"needs_person": True}),
-                (1, {"quality": "Bad"}, {}),
-                (9, {"quality": "Good"}, {}),
-                (3, {"quality": "Good"}, {"needs_person": False}),
+                (2, Priority.TEXT),
+                (1, Priority.TEXT),
+                (5, Priority.QUALITY),
+                (9, Priority.ORDINARY),
+                (3, Priority.ORDINARY),
             ]
         ):
             made.append(
@@ -168,8 +208,7 @@ class TestQueue:
                     sha256=f"{number}" * 64,
                     stage=Stage.CURATE,
                     received_at=now - timedelta(days=age),
-                    assessment=assessment,
-                    deid_report=report,
+                    priority=priority,
                 )
             )
         return made
@@ -183,10 +222,10 @@ class TestQueue:
         places = [selectors.place(file) for file in files]
         assert [place.previous for place in places] == [None, *files[:-1]]
         assert [place.next for place in places] == [*files[1:], None]
-        assert {place.count for place in places} == {4}
+        assert {place.count for place in places} == {5}
 
     def test_counts(self, files: list[UploadedFile], world: World) -> None:
-        assert selectors.waiting_by_dataset() == [(world.dataset, 4)]
+        assert selectors.waiting_by_dataset() == [(world.dataset, 5)]
 
 
 def test_the_policy_and_its_queryset_agree(world: World) -> None:

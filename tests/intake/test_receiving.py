@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from datasets.models import Dataset, DiagnosisGroup
-from imaging.deid import pseudonym
+from imaging.deid import patient_pseudonym
 from intake import keys, names, quarantine, services
 from intake.models import Stage, UploadedFile
 from intake.services import receiving
@@ -28,7 +28,7 @@ def test_a_received_file_is_a_row_a_blob_an_event_and_a_message(
     assert "kowalski" not in file.sealed_name
     assert names.reveal(file.sealed_name) == "jan_kowalski_1950.dcm"
     key = keys.pseudonym_key()
-    assert file.patient_key_hash == pseudonym(key.secret, str(world.hospital.number), "12/AB")
+    assert file.patient_key_hash == patient_pseudonym(key.secret, world.hospital.number, "12/AB")
     assert file.patient_key_id == key.id
     event = Event.objects.get(action="file.received")
     assert event.data == {"batch": world.batch.pk, "hospital": world.hospital.number, "size": 5}

@@ -39,10 +39,11 @@ def test_a_dicom_image_arrives_before_the_curator(send: Send, dicom: bytes) -> N
     assert file.sex == "F"
     assert file.age is not None
     _, names = storages["candidates"].listdir(str(file.pk))
-    assert set(names) >= {"image.dcm", "preview.png", "mask.png"}
+    assert set(names) >= {"image.dcm", "preview.png", "preview_enhanced.png", "mask.png"}
     assert _picture(file, "mask.png").size == (380, 400)
     assert _picture(file, "mask.png").mode == "1"
-    assert _picture(file, "preview.png").mode == "L"
+    for name in ("preview.png", "preview_enhanced.png"):
+        assert (_picture(file, name).mode, _picture(file, name).size) == ("L", (380, 400))
     if "region_sha256" in file.assessment:
         assert _picture(file, "region.png").size == _picture(file, "region_mask.png").size == (512, 512)
         assert file.assessment["transform"]
@@ -151,7 +152,9 @@ def test_the_format_is_told_by_content_not_by_name(send: Send, jpeg: bytes) -> N
     services.run_stage(file.pk, "task")
     services.run_stage(file.pk, "task")
     file.refresh_from_db()
-    assert file.deid_report["output"]["name"] == "image.jpg"
+    assert file.facts["format"] == "jpeg"
+    # What was painted is a PNG: compressing it once more would change the rest of the picture.
+    assert file.deid_report["output"]["name"] in ("image.jpg", "image.png")
 
 
 def test_a_declared_text_in_the_picture_is_for_a_person(send: Send, dicom: bytes) -> None:
