@@ -71,6 +71,7 @@ class Patient(models.Model):
 
     class Meta:
         ordering = ["hospital_id", "number"]
+        indexes = [models.Index(fields=["hospital", "key_id"])]
         constraints = [
             models.UniqueConstraint(fields=["hospital", "number"], name="patient_number_once"),
             models.UniqueConstraint(
