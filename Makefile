@@ -1,4 +1,4 @@
-.PHONY: setup run demo-reset test check fmt messages lock
+.PHONY: setup run demo-reset test fuzz check fmt messages lock
 PY := .venv/bin/python
 # What may behave differently on another database.
 WITH_DATABASE := $(addprefix tests/,accounts audit curation datasets intake permissions faults portal/test_pages.py \
@@ -19,6 +19,10 @@ test: ## all tests, on SQLite and on PostgreSQL
 	@scripts/setup dev
 	$(PY) -m pytest --numprocesses auto
 	CXR_TEST_DATABASE=postgresql $(PY) -m pytest --numprocesses auto $(WITH_DATABASE)
+
+fuzz: ## damaged files against the de-identifier, ten minutes (FUZZ_SECONDS, FUZZ_SEED); findings go to build/fuzz
+	@scripts/setup dev
+	$(PY) -m tests.imaging.fuzz --seconds $(or $(FUZZ_SECONDS),600) --seed $(or $(FUZZ_SEED),1)
 
 check: ## style, types, import directions, migrations, deployment settings, templates
 	@scripts/setup dev
