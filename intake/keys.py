@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext, gettext_noop
 from pyrage import x25519
 
-from imaging.deid import key_id
+from imaging.deid import key_id, read_keys
 from imaging.formats import Refused
 
 
@@ -62,7 +62,7 @@ class KeyMissing(Refused):
 def pseudonym_keys() -> tuple[PseudonymKey, ...]:
     """Every key of the ring, the current one first. A rotation is noticed by every process at its next call.
 
-    Raises ValueError for a file that holds no key, or one under 16 bytes.
+    Raises ValueError for a file that holds no key, or one under 16 bytes (`imaging.deid.read_keys`).
     """
     path = settings.CXR_KEYS_DIR / "pseudonym.key"
     stat = path.stat()
@@ -71,10 +71,7 @@ def pseudonym_keys() -> tuple[PseudonymKey, ...]:
 
 @lru_cache(maxsize=1)
 def _ring(path: Path, version: tuple[int, int, int]) -> tuple[PseudonymKey, ...]:
-    secrets = [bytes.fromhex(line) for line in path.read_text().split()]
-    if not secrets:
-        raise ValueError("pseudonym.key holds no key")
-    return tuple(PseudonymKey(secret, key_id(secret)) for secret in secrets)
+    return tuple(PseudonymKey(secret, key_id(secret)) for secret in read_keys(path.read_bytes()))
 
 
 def pseudonym_key(id: str | None = None) -> PseudonymKey:
