@@ -76,8 +76,8 @@ class BoxesForm(forms.Form):
     picture = forms.CharField(widget=forms.HiddenInput, max_length=64)
     painted = forms.TypedMultipleChoiceField(coerce=int, required=False)
     drawn = RectanglesField(required=False)
-    left = forms.IntegerField(label=_("From the left (px)"), min_value=0, required=False)
-    top = forms.IntegerField(label=_("From the top (px)"), min_value=0, required=False)
+    left = forms.IntegerField(label=_("Left (px)"), min_value=0, required=False)
+    top = forms.IntegerField(label=_("Top (px)"), min_value=0, required=False)
     width = forms.IntegerField(label=_("Width (px)"), min_value=1, required=False)
     height = forms.IntegerField(label=_("Height (px)"), min_value=1, required=False)
 

@@ -5,8 +5,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 
 from imaging.phantoms import Disease, FakePerson, draw, write_dicom, write_jpeg, write_png, write_tiff
@@ -15,6 +17,10 @@ IMAGES_PER_GROUP_AND_HOSPITAL = 6
 # The same real computed radiograph (MONOCHROME1) in three transfer syntaxes.
 REAL = ("RG1_UNCR.dcm", "RG1_J2KR.dcm", "RG1_J2KI.dcm")
 _DISEASES: tuple[Disease, ...] = get_args(Disease)
+
+
+# Whose name stands in the picture, too, as old scanners print it: to be found and painted over.
+WITH_NAME = (0, 5)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,16 @@ def _write(path: Path, kind: str, pixels: object, person: FakePerson, seed: int)
     return path.with_suffix(f".{kind}")
 
 
+def _burn_in(pixels: Any, person: FakePerson) -> Any:
+    """The picture with the invented person's name, number and day in its upper left corner."""
+    height, width = pixels.shape
+    page = Image.new("L", (width, height))
+    words = f"{person.name.replace('^', ' ')}\n{person.number}  {person.seen:%d.%m.%Y}"
+    place = (width // 40, height // 40)
+    ImageDraw.Draw(page).multiline_text(place, words, fill=255, font=ImageFont.load_default(height // 40))
+    return np.where(np.asarray(page) > 127, pixels.max(), pixels)
+
+
 def draw_all(folder: Path) -> Iterator[DemoFile]:
     """Writes the phantoms into `folder` one after the other; the same files at every call."""
     for hospital in (1, 2, 3):
@@ -50,6 +66,8 @@ def draw_all(folder: Path) -> Iterator[DemoFile]:
                 # One of six is too small, so that the quality check finds something.
                 size = (420, 386) if kind == "tif" else (1000, 920)
                 pixels = draw(seed, disease=disease, sex=sex, bits=12 if kind == "dcm" else 8, size=size)
+                if number in WITH_NAME:
+                    pixels = _burn_in(pixels, person)
                 smoke = dice.choice(("yes", "no", "no", "former", ""))
                 yield DemoFile(
                     path=_write(folder / f"{person.name.replace('^', '_')}_{seed}", kind, pixels, person, seed),

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -178,7 +179,7 @@ def _download(client: httpx.Client, file: dict[str, Any]) -> bytes:
 
 def _check(files: dict[str, bytes], identifiers: list[str]) -> None:
     """Exactly the columns; every archive opens and lists exactly its files; nothing identifies anybody."""
-    (table,) = (content for name, content in files.items() if name.endswith(".csv"))
+    (table,) = (content for name, content in files.items() if re.search(r"(?<!deidentification)\.csv$", name))
     text = table.decode("utf-8-sig")
     assert text.splitlines()[0] == COLUMNS
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -192,7 +193,7 @@ def _check(files: dict[str, bytes], identifiers: list[str]) -> None:
             listed = list(csv.DictReader(io.TextIOWrapper(archive.open("metadata.csv"), "utf-8-sig")))
             assert listed == rows
             sums = [line.split("  ") for line in archive.read("SHA256SUMS").decode().splitlines()]
-            texts = {"README.txt", "LICENSE.txt", "metadata.csv", "SHA256SUMS"}
+            texts = {"README.txt", "LICENSE.txt", "metadata.csv", "deidentification.csv", "SHA256SUMS"}
             assert {path for _sha256, path in sums} == set(archive.namelist()) - texts
             for sha256, path in sums:
                 assert hashlib.sha256(archive.read(path)).hexdigest() == sha256

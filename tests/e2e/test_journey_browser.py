@@ -138,7 +138,7 @@ def _judge(curator: Page) -> None:
         mask = curator.locator(".viewer-mask")
         expect(mask).to_be_visible()
         if number == 0:
-            sizes = curator.locator(".viewer-layers img").evaluate_all(
+            sizes = curator.locator(".viewer-layers > img:first-child, .viewer-mask img").evaluate_all(
                 "images => images.map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
             )
             assert all(complete and width > 300 for complete, width, _height in sizes), sizes
@@ -304,7 +304,7 @@ def _check_archive(content: bytes, identifiers: list[str]) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
-        table = next(name for name in names if name.endswith(".csv"))
+        table = next(name for name in names if name.endswith("metadata.csv"))
         rows = list(csv.DictReader(io.TextIOWrapper(archive.open(table), "utf-8-sig")))
         assert list(rows[0]) == COLUMNS
         images = {Path(name).name for name in names if re.search(r"\.(dcm|jpg|png|tif)$", name)}

@@ -55,7 +55,7 @@ onReady("form[data-boxes]", (form) => {
     label.htmlFor = tick.id;
     note.id = `${tick.id}-note`;
     tick.setAttribute("aria-describedby", note.id);
-    note.textContent = `${box[2]} × ${box[3]} px, ${box[0]} | ${box[1]}`;
+    note.textContent = SIDES.reduce((words, side, i) => words.replace(`{${side}}`, box[i]), template.dataset.note);
     outline(box, key);
   };
 
