@@ -57,7 +57,8 @@ _VOCABULARY = {"Manufacturer", "ManufacturerModelName", "CodeMeaning", "CodeValu
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path | str]:
     """Source -> what was written, or the code of the refusal. Anything else that is raised fails the tests."""
-    folder, outcomes = tmp_path_factory.mktemp("samples"), {}
+    folder = tmp_path_factory.mktemp("samples")
+    outcomes: dict[Path, Path | str] = {}
     for number, source in enumerate(SAMPLES):
         target = folder / str(number)
         try:

@@ -152,10 +152,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             print(check(data, Path(folder), planted=planted))
         return 0
-    print(
-        f"seed {options.seed}, {options.seconds:.0f} s, {len(synthetic())} made and {len(real())} real files to start from",
-        flush=True,
-    )
+    starts = f"{len(synthetic())} made and {len(real())} real files to start from"
+    print(f"seed {options.seed}, {options.seconds:.0f} s, {starts}", flush=True)
     results, findings = fuzz(options.seconds, options.seed, options.save)
     print(f"{results.total()} files: " + ", ".join(f"{count} {name}" for name, count in results.most_common()))
     for said, numbers in findings.items():

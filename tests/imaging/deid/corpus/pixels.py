@@ -51,9 +51,9 @@ def _native(name: str, syntax: str) -> Iterator[Case]:
     for bit in range(4):
         secret = Planter(f"bit{name}{bit}")
         text = np.frombuffer((secret.word("overlay in unused bits") * 20).encode(), np.uint8)
-        bits = np.unpackbits(text, bitorder="little" if bit % 2 else "big").astype(np.uint16)
+        stream = np.unpackbits(text, bitorder="little" if bit % 2 else "big").astype(np.uint16)
         pixels = picture()
-        pixels.flat[: bits.size] |= bits << (12 + bit)
+        pixels.flat[: stream.size] |= stream << (12 + bit)
         file = File(SC, syntax, pixels=pixels.astype(order + "u2").tobytes())
         file.put(Node(0x60000010, "US", [120]), Node(0x60000011, "US", [130]), Node(0x60000102, "US", [12 + bit]))
         yield Case(f"native-{name}-bit-{bit}", file.bytes(), secret.plants)
@@ -244,13 +244,14 @@ def _rle() -> Iterator[Case]:
 
 def _high_bits() -> Iterator[Case]:
     """Compressed with all 16 bits, of which only 12 are declared."""
-    for name, syntax, code in (
-        ("rle", RLE, lambda values: streams.rle_frame(streams.rle(values))),
-        ("first-order", FIRST_ORDER, lambda values: streams.jpeg_lossless(values, 16)),
-        ("lossless", LOSSLESS, lambda values: streams.jpeg_lossless(values, 16)),
-        ("ls", LS, lambda values: streams.jpeg_ls(values, 16)),
-        ("j2k", J2K_LOSSLESS, lambda values: streams.encode_array(values, bits_stored=16)),
-    ):
+    codecs: dict[str, tuple[str, Callable[[np.ndarray], bytes]]] = {
+        "rle": (RLE, lambda values: streams.rle_frame(streams.rle(values))),
+        "first-order": (FIRST_ORDER, lambda values: streams.jpeg_lossless(values, 16)),
+        "lossless": (LOSSLESS, lambda values: streams.jpeg_lossless(values, 16)),
+        "ls": (LS, lambda values: streams.jpeg_ls(values, 16)),
+        "j2k": (J2K_LOSSLESS, lambda values: streams.jpeg_2000(values=values, bits=16)),
+    }
+    for name, (syntax, code) in codecs.items():
         secret = Planter(f"high{name}")
         text = np.frombuffer((secret.word("unused high bits, compressed") * 20).encode(), np.uint8)
         pixels = picture()

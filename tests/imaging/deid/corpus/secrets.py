@@ -13,7 +13,7 @@ from io import BytesIO
 
 import numpy as np
 import pydicom
-from pydicom.pixels import iter_pixels
+from pydicom.pixels.utils import iter_pixels
 
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 _WINDOW = 6

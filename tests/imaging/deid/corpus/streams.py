@@ -6,7 +6,6 @@ from io import BytesIO
 import numpy as np
 from openjpeg.utils import encode_array
 from PIL import Image
-from pydicom.encaps import generate_frames
 
 from .simple import picture
 
@@ -18,9 +17,10 @@ def jpeg(**options: object) -> bytes:
     return out.getvalue()
 
 
-def jpeg_2000(*, lossy: bool = False, bits: int = 12) -> bytes:
+def jpeg_2000(*, lossy: bool = False, bits: int = 12, values: np.ndarray | None = None) -> bytes:
     """A JPEG 2000 codestream."""
-    return encode_array(picture(bits=bits), bits_stored=bits, compression_ratios=[8] if lossy else None)
+    pixels = picture(bits=bits) if values is None else values
+    return bytes(encode_array(pixels, bits_stored=bits, compression_ratios=[8] if lossy else None))
 
 
 def jpeg_lossless(values: np.ndarray, bits: int) -> bytes:
@@ -238,10 +238,3 @@ def _stuffed(bits: str) -> bytes:
 def segment(marker: int, body: bytes) -> bytes:
     """A JPEG marker segment."""
     return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2) + body
-
-
-def real_frame(path: str) -> bytes:
-    """The first frame of one of pydicom's files."""
-    import pydicom
-
-    return next(generate_frames(pydicom.dcmread(path).PixelData, number_of_frames=1))
