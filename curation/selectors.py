@@ -71,11 +71,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Outlines:
-    """What is drawn over a picture of `width` x `height` px; `drawable`: rectangles can be added."""
+    """What is drawn over a picture of `width` x `height` px. `searched`: the program has looked for text;
+    `drawable`: rectangles can be added, because there is an original to write the picture anew from."""
 
     width: int
     height: int
     boxes: list[Box]
+    searched: bool
     drawable: bool
 
     @property
@@ -104,7 +106,8 @@ def outlines(file: UploadedFile, ticked: Iterable[str] | None = None) -> Outline
         )
         for index, box in enumerate(found or ())
     ]
-    return Outlines(width, height, boxes, drawable=isinstance(found, list) and file.purged_at is None)
+    searched = isinstance(found, list)
+    return Outlines(width, height, boxes, searched=searched, drawable=searched and file.purged_at is None)
 
 
 def painted(file: UploadedFile) -> int:
