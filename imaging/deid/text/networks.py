@@ -1,0 +1,74 @@
+"""PaddleOCR's v4 text detector and recogniser (Apache-2.0), as rapidocr-onnxruntime's wheel brings them."""
+
+import os
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+_HIGH = 48  # the height of a line, as the recogniser was trained
+_WIDE = 480  # longer lines are squeezed: only short ones can be a marker
+
+
+@cache
+def _session(name: str) -> onnxruntime.InferenceSession:
+    """One session per process, made at the first use, with one thread: the pool of workers uses the processors."""
+    cv2.setNumThreads(1)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # pictures differ in size: an arena only grows
+    model = files("rapidocr_onnxruntime").joinpath("models", name).read_bytes()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+# A session does not survive a fork: the child makes its own.
+os.register_at_fork(after_in_child=_session.cache_clear)
+
+
+def likelihood(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Where the cores of text lines are: (H, W) float32, 0..1, for ``picture`` (H, W, 3) uint8.
+
+    DB, Liao et al. 2020. The sides are padded to multiples of 32 by their last pixels.
+    """
+    height, width = picture.shape[:2]
+    padded = cv2.copyMakeBorder(picture, 0, -height % 32, 0, -width % 32, cv2.BORDER_REPLICATE)
+    found = _run("ch_PP-OCRv4_det_infer.onnx", np.transpose(padded, (2, 0, 1))[None])
+    return np.asarray(found[0, 0, :height, :width], dtype=np.float32)
+
+
+def read(lines: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+    """What is written in each of ``lines`` (h, w, 3) uint8 and the least certainty of its letters, 0..1."""
+    if not lines:
+        return []
+    sizes = [min(_WIDE, max(_HIGH, round(line.shape[1] * _HIGH / line.shape[0]))) for line in lines]
+    batch = np.full((len(lines), 3, _HIGH, max(sizes)), 127.5, dtype=np.float32)
+    for row, (line, wide) in enumerate(zip(lines, sizes, strict=True)):
+        batch[row, :, :, :wide] = np.transpose(cv2.resize(line, (wide, _HIGH)), (2, 0, 1))
+    return [_decode(scores) for scores in _run("ch_PP-OCRv4_rec_infer.onnx", batch)]
+
+
+def _decode(scores: NDArray[np.float32]) -> tuple[str, float]:
+    """CTC, best path: repeats and blanks (class 0) fall away."""
+    best = scores.argmax(axis=1)
+    fresh = (best != 0) & np.concatenate(([True], best[1:] != best[:-1]))
+    if not fresh.any():
+        return "", 0.0
+    letters = _letters()
+    return "".join(letters[i] for i in best[fresh]), float(scores.max(axis=1)[fresh].min())
+
+
+@cache
+def _letters() -> list[str]:
+    facts: dict[str, str] = _session("ch_PP-OCRv4_rec_infer.onnx").get_modelmeta().custom_metadata_map
+    return ["", *facts["character"].splitlines(), " "]
+
+
+def _run(name: str, batch: NDArray[Any]) -> NDArray[np.float32]:
+    session = _session(name)
+    values = np.ascontiguousarray(batch, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+    return np.asarray(session.run(None, {session.get_inputs()[0].name: values})[0])
