@@ -47,7 +47,10 @@ def main(arguments: list[str] | None = None, prog: str = "python -m imaging.deid
     settings = Settings(keys, options.hospital, options.header_only, bool(options.report))
     names = _Names(source, out, single, options.keep_names, {path.resolve() for path in found.files})
     results = [_refused(path, "link", "This link leads out of IN and was not followed.") for path in found.links]
-    results += _write(settings, found.files, folder, options.jobs, names)
+    try:
+        results += _write(settings, found.files, folder, options.jobs, names)
+    except ImportError as missing:
+        return _wrong(f"A package is not installed: {missing.name}. Install it, or leave out the text: --header-only")
     if options.report:
         _replace(Path(options.report), json.dumps(results, indent=1) + "\n")
     refused = sum("refused" in result for result in results)

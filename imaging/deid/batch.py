@@ -70,7 +70,7 @@ def outcomes(settings: Settings, tasks: Sequence[Task], jobs: int) -> Iterator[O
 
 
 def one(settings: Settings, task: Task) -> Outcome:
-    """De-identify one file."""
+    """De-identify one file. Raises ImportError when what searches for text is not installed."""
     try:
         return _one(settings, task)
     except Refused as refused:
@@ -79,6 +79,9 @@ def one(settings: Settings, task: Task) -> Outcome:
         code, message = "unreadable", "The file cannot be read or its copy not written."
     except MemoryError:
         code, message = "out_of_memory", "There is not enough memory for this file. Use fewer --jobs."
+    except ImportError:  # the installation's fault, not the file's
+        task.part.unlink(missing_ok=True)
+        raise
     except Exception:  # no file may stop the others; what an exception says may hold what the file says
         code, message = "undecodable", Refused.MESSAGES["undecodable"]
     task.part.unlink(missing_ok=True)

@@ -22,9 +22,8 @@ from .encoding import Encoding, file_meta
 from .keys import Keyed, patient_pseudonym
 from .report import SOFTWARE, Entry, Report
 from .rules import Fixed, Uid, Values, code, moved
-from .table import DATES, METHODS, TABLE, WRITTEN, Row
+from .table import DATES, DX, METHODS, TABLE, TOGETHER, WRITTEN, Row
 
-_DX = "1.2.840.10008.5.1.4.1.1.1.1"
 _PIXEL_DATA = ATTRIBUTES["PixelData"][0]
 _ANONYMOUS = "Anonymous"
 _PATIENT_ID_LENGTH = 16
@@ -60,6 +59,7 @@ def _plan(row: Row) -> _Plan:
 
 
 _PLANS = {plan.tag: plan for plan in map(_plan, TABLE)}
+_TOGETHER = [tuple(ATTRIBUTES[keyword][0] for keyword in group) for group in TOGETHER]
 _HANDLED = frozenset(
     ATTRIBUTES[keyword][0]
     for keyword in (*WRITTEN, *(row.keyword for row in TABLE), *(keyword for pair in DATES for keyword in pair))
@@ -100,6 +100,7 @@ class Rebuilt:
             patient = self._recognise(key, hospital, patient, former)
             self._identify(file, patient)
             self._rows()
+            self._together()
             dated = [self._date(date, time) for date, time in DATES]
             self._age()
             self._burned_in = self._text_in_picture()
@@ -223,15 +224,32 @@ class Rebuilt:
         kept = row.rule.clean(values, self._keyed) if values else None
         if kept is not None:
             return self._encoded(plan, kept), plan.changes or kept == ["090Y"]
-        otherwise = row.otherwise
-        if otherwise is None and row.dx is not None and self._sop_class.startswith(_DX):
-            otherwise = row.dx
+        otherwise = row.by_class.get(self._sop_class, row.otherwise)
         if otherwise is not None:
             self._elements[plan.tag] = self._encoded(plan, otherwise)
             (self._replaced if values else self._kept).append(plan.otherwise if values else plan.empty)
         elif values:
             self._removed.append(plan.otherwise)
         return None
+
+    def _together(self) -> None:
+        """Drop what does not stay without its fellows; a DX image for presentation needs a window all the same."""
+        for tags in _TOGETHER:
+            present = [tag for tag in tags if tag in self._elements]
+            if 0 < len(present) < len(tags):
+                for tag in present:
+                    del self._elements[tag]
+                    plan = _PLANS[tag]
+                    self._kept = [entry for entry in self._kept if entry.attribute != plan.row.keyword]
+                    self._replaced = [entry for entry in self._replaced if entry.attribute != plan.row.keyword]
+                    self._removed.append(Entry(plan.row.keyword, "incomplete without another attribute"))
+        windows = ("WindowCenter", "VOILUTSequence")
+        given = any(keyword in self._source for keyword in windows)
+        if self._sop_class == DX and given and not any(ATTRIBUTES[word][0] in self._elements for word in windows):
+            layout = self._pixels.layout
+            width = layout.high - layout.low + 1
+            for keyword, value in (("WindowCenter", layout.low + width // 2), ("WindowWidth", width)):
+                self._put(keyword, [str(value)], Entry(keyword, "the whole range of values"), self._replaced)
 
     def _date(self, date: str, time: str) -> bool:
         """Move a date and its time, if there is one; a file that has been through keeps them."""
@@ -270,7 +288,7 @@ class Rebuilt:
         """
         declared = self._source.text("BurnedInAnnotation").upper()
         known = {"YES": True, "NO": False}.get(declared)
-        wanted = "BurnedInAnnotation" in self._source and self._sop_class.startswith(_DX)
+        wanted = "BurnedInAnnotation" in self._source and self._sop_class.startswith(DX)
         if self._checked:
             self._put("BurnedInAnnotation", ["NO"], Entry("BurnedInAnnotation", "a person has looked"), self._replaced)
         elif known is True and (wanted or not self._painted):

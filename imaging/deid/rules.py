@@ -142,7 +142,7 @@ class Uid:
     name: str = "new UID by keyed hash"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        return [keyed.uid(str(values[0]))] if len(values) == 1 and values[0] else None
+        return [keyed.uid("\\".join(values))]  # more than one is a mistake that the type 1 attribute must survive
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ its value does not validate: only where the standard demands the attribute (PS3.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from . import vocabulary as words
@@ -12,13 +13,20 @@ from .rules import Age, Codes, Fixed, Integer, Lut, Number, Pattern, Rule, Terms
 
 
 class Row(NamedTuple):
-    """One permitted attribute. ``dx``: what is written otherwise, in DX images only."""
+    """One permitted attribute. ``by_class``: what is written otherwise in images of one SOP class."""
 
     keyword: str
     rule: Rule
     why: str
     otherwise: Values | None = None
-    dx: Values | None = None
+    by_class: Mapping[str, Values] = {}
+
+
+CR, DX, DX_RAW = "1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1"
+
+
+def _dx(*values: str | int) -> Mapping[str, Values]:
+    return {DX: list(values), DX_RAW: list(values)}
 
 
 def _terms(*terms: str, most: int = 1) -> Terms:
@@ -50,14 +58,19 @@ TABLE: tuple[Row, ...] = (
     Row("AccessionNumber", _EMPTIED, "type 2, identifies", _EMPTY),
     Row("ReferringPhysicianName", _EMPTIED, "type 2, identifies", _EMPTY),
     Row("StudyID", _EMPTIED, "type 2, identifies", _EMPTY),
-    Row("Modality", _terms("CR", "DX", "OT", "RG", "XC", "DR"), "type 1", ["OT"]),
+    Row("Modality", _terms("CR", "DX", "OT", "RG", "XC", "DR"), "type 1", ["OT"], {CR: ["CR"], **_dx("DX")}),
     Row("SeriesNumber", _COUNTER, "order in the study, type 2", _EMPTY),
     Row("AcquisitionNumber", _COUNTER, "order in the series"),
     Row("InstanceNumber", _COUNTER, "order in the series, type 2", _EMPTY),
     Row("Laterality", _terms("R", "L"), "side of a paired part, type 2C", _EMPTY),
     Row("BodyPartExamined", Terms(words.BODY_PARTS), "what is seen, type 2", _EMPTY),
     Row("PatientPosition", _terms("HFP", "HFS", "HFDR", "HFDL", "FFDR", "FFDL", "FFP", "FFS"), "how the patient lay"),
-    Row("PresentationIntentType", _terms("FOR PRESENTATION", "FOR PROCESSING"), "type 1 of DX", ["FOR PRESENTATION"]),
+    Row(
+        "PresentationIntentType",
+        _terms("FOR PRESENTATION", "FOR PROCESSING"),
+        "type 1 of DX",
+        by_class={DX: ["FOR PRESENTATION"], DX_RAW: ["FOR PROCESSING"]},
+    ),
     # Equipment: PS3.3 C.7.5.1, C.8.6.1. The kind of machine, never which one.
     Row("Manufacturer", _MAKER, "kind of machine, type 2", _EMPTY),
     Row("ManufacturerModelName", Vocabulary(words.MODELS), "kind of machine"),
@@ -92,10 +105,10 @@ TABLE: tuple[Row, ...] = (
     Row("PixelPaddingValue", _PIXEL_VALUE, "what is no image"),
     Row("PixelPaddingRangeLimit", _PIXEL_VALUE, "what is no image"),
     # Grey levels: PS3.3 C.11.1, C.11.2, C.8.11.3.
-    Row("PixelIntensityRelationship", _terms("LIN", "LOG", "DISP"), "type 1 of DX", ["DISP"]),
-    Row("PixelIntensityRelationshipSign", Integer(-1, 1), "type 1 of DX", [1]),
-    Row("RescaleIntercept", Number(-70_000, 70_000), "meaning of values"),
-    Row("RescaleSlope", Number(-1_000, 1_000), "meaning of values"),
+    Row("PixelIntensityRelationship", _terms("LIN", "LOG", "DISP"), "type 1 of DX", by_class=_dx("LOG")),
+    Row("PixelIntensityRelationshipSign", Integer(-1, 1), "type 1 of DX", by_class=_dx(1)),
+    Row("RescaleIntercept", Number(-70_000, 70_000), "meaning of values", by_class=_dx("0")),
+    Row("RescaleSlope", Number(-1_000, 1_000), "meaning of values", by_class=_dx("1")),
     Row("RescaleType", Terms(_RESCALE_TYPES), "meaning of values", ["US"]),
     Row("WindowCenter", Number(-70_000, 140_000, count=(1, 2, 3, 4)), "display"),
     Row("WindowWidth", Number(1, 140_000, count=(1, 2, 3, 4)), "display"),
@@ -103,10 +116,11 @@ TABLE: tuple[Row, ...] = (
     Row("VOILUTSequence", Lut(), "display; explanations go"),
     Row("ModalityLUTSequence", Lut(_RESCALE_TYPES), "meaning of values; explanations go"),
     # Geometry: PS3.3 10.7, C.8.11.3, C.8.7.1.
-    Row("ImagerPixelSpacing", _SPACING, "size, type 1 of DX"),
+    Row("ImagerPixelSpacing", _SPACING, "size, type 1 of DX", by_class=_dx("1", "1")),
     Row("PixelSpacing", _SPACING, "size"),
     Row("NominalScannedPixelSpacing", _SPACING, "size"),
     Row("PixelSpacingCalibrationType", _terms("FIDUCIAL", "GEOMETRY"), "how the size is known"),
+    Row("PixelSpacingCalibrationDescription", Fixed(("withheld",)), "type 1C beside the type, free text"),
     Row("EstimatedRadiographicMagnificationFactor", Number(0.5, 5), "size"),
     Row("DistanceSourceToDetector", Number(100, 6_000), "geometry"),
     Row("DistanceSourceToPatient", Number(100, 6_000), "geometry"),
@@ -131,7 +145,7 @@ TABLE: tuple[Row, ...] = (
     Row("ImageAndFluoroscopyAreaDoseProduct", Number(0, 100_000), "exposure"),
     Row("FocalSpots", Number(0.05, 5, count=(1, 2)), "sharpness"),
     Row("FilterType", _terms("STRIP", "WEDGE", "BUTTERFLY", "MULTIPLE", "FLAT", "SHAPED", "NONE"), "beam"),
-    Row("CollimatorShape", _terms("RECTANGULAR", "CIRCULAR", "POLYGONAL", most=3), "edges of the field"),
+    Row("CollimatorShape", _terms("RECTANGULAR"), "edges of the field"),
     Row("CollimatorLeftVerticalEdge", _EDGE, "edges of the field"),
     Row("CollimatorRightVerticalEdge", _EDGE, "edges of the field"),
     Row("CollimatorUpperHorizontalEdge", _EDGE, "edges of the field"),
@@ -147,6 +161,20 @@ DATES: tuple[tuple[str, str], ...] = (
     ("AcquisitionDate", "AcquisitionTime"),
     ("ContentDate", "ContentTime"),
     ("DateOfSecondaryCapture", "TimeOfSecondaryCapture"),
+)
+
+# PS3.3 wants these together or not at all.
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("WindowCenter", "WindowWidth"),
+    ("RescaleIntercept", "RescaleSlope", "RescaleType"),
+    ("PixelSpacingCalibrationType", "PixelSpacingCalibrationDescription"),
+    (
+        "CollimatorShape",
+        "CollimatorLeftVerticalEdge",
+        "CollimatorRightVerticalEdge",
+        "CollimatorUpperHorizontalEdge",
+        "CollimatorLowerHorizontalEdge",
+    ),
 )
 
 # Written by the engine itself.

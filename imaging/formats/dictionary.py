@@ -99,6 +99,7 @@ ATTRIBUTES: dict[str, tuple[int, str]] = {
     "BurnedInAnnotation": (0x00280301, "CS"),
     "LongitudinalTemporalInformationModified": (0x00280303, "CS"),
     "PixelSpacingCalibrationType": (0x00280A02, "CS"),
+    "PixelSpacingCalibrationDescription": (0x00280A04, "LO"),
     "PixelIntensityRelationship": (0x00281040, "CS"),
     "PixelIntensityRelationshipSign": (0x00281041, "SS"),
     "WindowCenter": (0x00281050, "DS"),
