@@ -17,7 +17,7 @@ from imaging.lungs.regions import put_back
 from imaging.phantoms import draw
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A landscape JPEG, a 16 bit PNG of the same name, a DICOM file in a folder, and a file that is no image."""
     given = tmp_path / "in"
