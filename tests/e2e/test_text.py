@@ -221,7 +221,7 @@ def test_without_a_script(
     ).new_page()
     page.goto("/curation/")
     page.locator("main tbody th a").first.click()
-    page.get_by_role("checkbox", name="Full range").check()
+    page.locator(".viewer-full-range-toggle").check()
     expect(page.locator(".viewer-full-range")).to_be_visible()
     page.get_by_text("Add a rectangle by numbers").click()
     for side, number in zip(("left", "top", "width", "height"), PLACE, strict=True):

@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,8 @@ def test_a_picture_without_lungs_is_bad_and_still_gets_to_the_curator(
 ) -> None:
     from imaging import lungs
 
-    def nothing(pixels: np.ndarray[Any, Any]) -> lungs.Segmentation:
-        return lungs.Segmentation(np.zeros(pixels.shape, bool), np.zeros(pixels.shape, np.float32), 0.0, "test")
+    def nothing(pixels: np.ndarray[Any, Any]) -> SimpleNamespace:
+        return SimpleNamespace(mask=np.zeros(pixels.shape, bool), confidence=0.0, model_version="test")
 
     monkeypatch.setattr(lungs, "segment", nothing)
     file = _through(send(jpeg, "image.jpg"))
