@@ -95,13 +95,14 @@ def _deidentify(file: UploadedFile) -> Outcome:
         name = f"image.{Format(report['format']).extension}"
         size = target.stat().st_size
         sha256 = candidates.store(file.pk, name, target)
-    # A painted JPEG has become a PNG: the unpainted one must not stay beside it.
-    candidates.remove_others(file.pk, "image.", name)
     # Fail closed: a header that declares text in the picture is for a person to look at.
     report["needs_person"] = bool(report.get("needs_person") or file.facts.get("burned_in"))
     report["output"] = {"name": name, "size": size, "sha256": sha256}
 
     def apply(row: UploadedFile) -> None:
+        # A painted JPEG has become a PNG: the unpainted one must not stay beside it. Only who still holds the claim may
+        # remove it, or one who came late would remove what was painted.
+        candidates.remove_others(row.pk, "image.", name)
         row.deid_report = report
 
     painted = sum(box.painted for box in text.boxes)

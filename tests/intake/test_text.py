@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.core.files.storage import storages
+from django.utils import timezone
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -202,6 +205,18 @@ def test_the_original_is_there_until_the_verdict_and_no_longer(
     assert file.pk not in list(candidates.folders())
     file.refresh_from_db()
     assert file.purged_at is not None
+
+
+def test_files_from_before_the_search_for_text_go_through_it(send: Send, world: World) -> None:
+    send_back = import_module("intake.migrations.0003_look_for_text").send_back
+    old, purged = world.files[Stage.CURATE], world.files[Stage.ASSESS]
+    UploadedFile.objects.filter(pk=purged.pk).update(purged_at=timezone.now())
+    new = send(b"bytes")
+    UploadedFile.objects.filter(pk=new.pk).update(stage=Stage.CURATE, deid_report={"text": []})
+    send_back(apps, None)
+    for file, stage in ((old, Stage.DEIDENTIFY), (purged, Stage.ASSESS), (new, Stage.CURATE)):
+        assert UploadedFile.objects.get(pk=file.pk).stage == stage
+    assert UploadedFile.objects.get(pk=world.files[Stage.ACCEPTED].pk).stage == Stage.ACCEPTED
 
 
 def _with_faint_print(levels: int) -> tuple[NDArray[np.integer[Any]], NDArray[np.bool_]]:
