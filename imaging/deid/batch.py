@@ -126,6 +126,9 @@ def _alone(settings: Settings, task: Task) -> Outcome:
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    """Forked, which starts at once; unless this process runs onnxruntime, whose threads a fork would lack."""
-    fork = "fork" in multiprocessing.get_all_start_methods() and "onnxruntime" not in sys.modules
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("fork" if fork else "spawn"))
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("fork" if _forks() else "spawn"))
+
+
+def _forks() -> bool:
+    """A fork starts at once. Where this process runs onnxruntime, a fork would lack its threads and hang."""
+    return "fork" in multiprocessing.get_all_start_methods() and "onnxruntime" not in sys.modules

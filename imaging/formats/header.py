@@ -226,7 +226,11 @@ def _top(
             stream.seek(base)
             data = stream.read(block)
         else:
-            return found, base + at
+            if at < len(data) or base + at >= size:
+                return found, base + at
+            base, at, block = base + at, 0, _BLOCK  # an element ended where the block did
+            stream.seek(base)
+            data = stream.read(block)
 
 
 def _elements(
@@ -244,7 +248,7 @@ def _elements(
     """
     short, long = (part.unpack_from for part in codec.structs())
     implicit, end = codec.implicit, len(data)
-    for _ in range(budget[0] + 1):
+    while budget[0] >= 0:
         if at + 8 > end:
             if at == end:
                 return at

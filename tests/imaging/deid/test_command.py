@@ -1,12 +1,17 @@
 """``python -m imaging.deid``: names, reasons, exit status, and the same result whatever the number of processes."""
 
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from imaging.deid import batch
 from imaging.deid.__main__ import main
+from imaging.deid.engine import Done, work
 
 from .corpus import leaks, native
 from .test_rasters import jpeg
@@ -65,7 +70,9 @@ def test_keep_names(desk: Path) -> None:
 
 def test_a_second_pass_changes_nothing(desk: Path) -> None:
     run(desk, "out", "--keep-names")
-    again = main([str(desk / "out"), str(desk / "again"), "--keep-names", "--header-only", "--key-file", str(desk / "key")])
+    again = main(
+        [str(desk / "out"), str(desk / "again"), "--keep-names", "--header-only", "--key-file", str(desk / "key")]
+    )
     assert again == 0
     assert contents(desk / "out") == contents(desk / "again")
 
@@ -88,3 +95,76 @@ def test_wrong_use(desk: Path) -> None:
     (desk / "key").write_bytes(b"short")
     assert run(desk, "out") == 2
     assert not (desk / "out").exists()
+
+
+def test_links_out_of_the_folder_are_named_and_not_followed(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    native(desk / "elsewhere.dcm")
+    (desk / "in" / "link.dcm").symlink_to(desk / "elsewhere.dcm")
+    (desk / "in" / "inner.dcm").symlink_to(desk / "in" / "QPAT-770131" / "again.dcm")
+    (desk / "in" / "loop").symlink_to(desk / "in")
+    assert run(desk, "out") == 1
+    assert "link.dcm: This link leads out of IN" in capsys.readouterr().err
+    assert len(contents(desk / "out")) == 3
+
+
+def test_out_may_lie_within_in_and_is_not_read_again(desk: Path) -> None:
+    assert run(desk, "in/out") == 1
+    first = contents(desk / "in" / "out")
+    assert run(desk, "in/out") == 1
+    assert contents(desk / "in" / "out") == first
+
+
+def test_an_original_is_never_overwritten(desk: Path) -> None:
+    before = contents(desk / "in")
+    key = ("--header-only", "--key-file", str(desk / "key"))
+    assert main([str(desk / "in"), str(desk / "in"), *key]) == 2
+    source = str(desk / "in" / "QPAT-770131" / "again.dcm")
+    assert main([source, source, *key]) == 2
+    main([str(desk / "in"), str(desk), "--keep-names", *key])
+    assert contents(desk / "in") == before
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_crashed_process_takes_one_file_with_it(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    def crash(source: Path, *args: object, **options: object) -> Done:
+        if source.name == "again.dcm":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if source.name == "turned.jpg":
+            raise MemoryError
+        return work(source, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "work", crash)
+    monkeypatch.setattr(batch, "_forks", lambda: True)
+    assert run(desk, "out", "--jobs", jobs, "--keep-names") == 1
+    said = capsys.readouterr()
+    assert "1 written, 3 refused" in said.out
+    assert "not enough memory" in said.err
+    assert set(contents(desk / "out")) == {"QPAT-770131/QPAT-770131.dcm"}
+
+
+def test_without_the_detector_the_run_ends_in_its_own_words(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "imaging.deid.text", None)
+    monkeypatch.setattr(batch, "_forks", lambda: True)
+    assert main([str(desk / "in"), str(desk / "out"), "--key-file", str(desk / "key")]) == 2
+    assert "A package is not installed: imaging.deid.text" in capsys.readouterr().err
+    assert contents(desk / "out") == {}
+
+
+def test_a_key_ring_recognises_files_of_the_former_key(desk: Path) -> None:
+    run(desk, "one")
+    old = (desk / "key").read_bytes()
+    (desk / "key").write_bytes(b"f" * 32 + b"\n\n" + old)
+    main([str(desk / "one"), str(desk / "two"), "--header-only", "--key-file", str(desk / "key")])
+    for name, data in contents(desk / "one").items():
+        if name.endswith(".dcm"):
+            assert contents(desk / "two")[name] == data
+
+
+def test_the_report_says_that_nobody_looked(desk: Path) -> None:
+    run(desk, "out", "--report", str(desk / "report.json"))
+    written = [result["report"] for result in json.loads((desk / "report.json").read_text()) if "report" in result]
+    assert all(report["text"] is None and "not searched" in report["warnings"][0] for report in written)

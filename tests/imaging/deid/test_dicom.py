@@ -1,5 +1,6 @@
 """DICOM files: nothing planted comes out, what is useful does, and the result is a valid file again."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.sequence import Sequence
 
-from imaging.deid import Report, deidentify, pseudonym
+from imaging.deid import Report, attest, deidentify, pseudonym
+from imaging.deid.boxes import TextBox
 from imaging.deid.table import DATES, TABLE, WRITTEN
 from imaging.formats import Refused, inspect
 
@@ -291,3 +293,97 @@ def test_pydicoms_own_files_go_through_or_are_refused(tmp_path: Path) -> None:
             assert np.array_equal(pydicom.dcmread(source).pixel_array, pydicom.dcmread(target).pixel_array)
     assert done >= 10
     assert set(messages) <= {str(Refused(code)) for code in Refused.MESSAGES}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search for text gives."""
+
+    boxes: tuple[TextBox, ...] = ()
+    doubtful: bool = False
+    version: str = "test"
+
+
+def test_text_is_painted_and_reported(paths: tuple[Path, Path]) -> None:
+    source, target = native(paths[0]), paths[1]
+    boxes = (TextBox(10, 20, 30, 8), TextBox(60, 20, 10, 8, painted=False, marker="L"))
+    report = deidentify(
+        source, target, key=KEY, key_id="t", hospital=1, patient=PATIENT, text=Found(boxes, doubtful=True)
+    )
+    found, expected = pydicom.dcmread(target).pixel_array, corpus.picture()
+    assert (found[20:28, 10:40] == found[20, 10]).all()
+    expected[20:28, 10:40] = found[20, 10]
+    assert np.array_equal(found, expected)
+    assert (report.text, report.text_version, report.doubtful, report.needs_person) == (list(boxes), "test", True, True)
+    assert "113101" not in report.options
+
+
+def test_only_a_person_clears_the_picture(tmp_path: Path) -> None:
+    source, plain, checked = native(tmp_path / "in.dcm"), tmp_path / "plain.dcm", tmp_path / "checked.dcm"
+    run(source, plain)
+    attest(plain, checked, key=KEY, hospital=1)
+    before, after = pydicom.dcmread(plain), pydicom.dcmread(checked)
+    assert "113101" in [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+    assert after.BurnedInAnnotation == "NO"
+    assert after.PixelData == before.PixelData
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "PatientID", "StudyDate", "StudyTime"):
+        assert after[keyword].value == before[keyword].value
+    with pytest.raises(ValueError, match="not de-identified under this key"):
+        attest(source, tmp_path / "never.dcm", key=KEY, hospital=1)
+    with pytest.raises(ValueError, match="a person is shown"):
+        deidentify(source, checked, key=KEY, key_id="t", hospital=1, patient=PATIENT, checked=True)
+    assert not (tmp_path / "never.dcm").exists()
+
+
+def test_a_name_beside_our_uid_does_not_pass_as_done(tmp_path: Path) -> None:
+    """Somebody took a released file and put the patient's data back."""
+    run(native(tmp_path / "in.dcm"), tmp_path / "done.dcm")
+    put_back = pydicom.dcmread(tmp_path / "done.dcm")
+    put_back.PatientID, put_back.StudyDate = "QPAT-770131", "20210310"
+    put_back.save_as(tmp_path / "back.dcm")
+    deidentify(tmp_path / "back.dcm", tmp_path / "out.dcm", key=KEY, key_id="t", hospital=1, patient=None)
+    found = pydicom.dcmread(tmp_path / "out.dcm")
+    assert leaks((tmp_path / "out.dcm").read_bytes()) == []
+    assert found.StudyDate != "20210310"
+
+
+def test_a_file_of_a_former_key_is_recognised(tmp_path: Path) -> None:
+    old, new = KEY, b"another key, also 32 bytes long.."
+    for name, keys in (("done", {"key": old}), ("again", {"key": new, "former": [old]})):
+        source = native(tmp_path / "in.dcm") if name == "done" else tmp_path / "done.dcm"
+        deidentify(source, tmp_path / f"{name}.dcm", key_id="t", hospital=1, patient=None, **keys)
+    assert (tmp_path / "again.dcm").read_bytes() == (tmp_path / "done.dcm").read_bytes()
+
+
+def test_without_dates_none_are_claimed(paths: tuple[Path, Path]) -> None:
+    def dateless(plain: Dataset) -> None:
+        for keyword in sum(DATES, ()):
+            if keyword in plain:
+                delattr(plain, keyword)
+
+    report = run(native(paths[0], change=dateless), paths[1])
+    assert report.options == ["113100", "113105", "113108"]
+    assert pydicom.dcmread(paths[1]).LongitudinalTemporalInformationModified == "REMOVED"
+
+
+def test_what_belongs_together_goes_together(paths: tuple[Path, Path]) -> None:
+    def half(plain: Dataset) -> None:
+        plain.RescaleSlope, plain.RescaleType = "1", "US"
+        plain.WindowWidth = "9999999"
+
+    run(native(paths[0], change=half), paths[1])
+    found = pydicom.dcmread(paths[1])
+    assert not {"RescaleSlope", "RescaleType", "WindowCenter", "WindowWidth"} & {item.keyword for item in found}
+
+
+def test_replacements_follow_the_class(paths: tuple[Path, Path]) -> None:
+    def dirty(plain: Dataset) -> None:
+        plain.SOPClassUID, plain.Modality, plain.PixelIntensityRelationship = corpus.DX, "QX", "QX"
+        plain.WindowCenter, plain.ImagerPixelSpacing = "99999999", ["0", "0"]
+        plain.PresentationIntentType = "QX"
+
+    run(native(paths[0], change=dirty), paths[1])
+    found = pydicom.dcmread(paths[1])
+    assert (found.Modality, found.PixelIntensityRelationship) == ("DX", "LOG")
+    assert (found.WindowCenter, found.WindowWidth, found.ImagerPixelSpacing) == (2048, 4096, [1, 1])
+    assert found.PresentationIntentType == "FOR PRESENTATION"

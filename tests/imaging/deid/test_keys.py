@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.deid import key_id, pseudonym
+from imaging.deid import key_id, pseudonym, read_keys
 from imaging.deid.keys import Keyed
 
 from .corpus import KEY
@@ -44,3 +44,18 @@ def test_shift_is_at_least_a_day_back(hospital: int, patient: str) -> None:
     shift = Keyed(KEY, hospital, patient).shift
     assert shift.total_seconds() <= -86_400
     assert shift == Keyed(KEY, hospital, patient).shift
+
+
+def test_a_key_file_may_hold_several_keys() -> None:
+    assert read_keys(b"0123456789abcdef\n\n  fedcba9876543210  \r\n") == (b"0123456789abcdef", b"fedcba9876543210")
+    assert read_keys(b"00" * 32 + b"\n") == (bytes(32),)
+    for content in (b"", b"\n", b"0123456789abcdef\nshort\n"):
+        with pytest.raises(ValueError, match="16 bytes"):
+            read_keys(content)
+
+
+def test_former_keys_only_recognise() -> None:
+    old, new = Keyed(KEY, 1, ""), Keyed(b"x" * 32, 1, "", [KEY])
+    assert new.uid(old.uid("1.2.3")) == old.uid("1.2.3")
+    assert new.uid("1.2.3") == Keyed(b"x" * 32, 1, "").uid("1.2.3")
+    assert not Keyed(b"x" * 32, 1, "").made(old.uid("1.2.3"))
