@@ -7,8 +7,9 @@ DESCRIPTION = "\n\n".join(
     [
         "This dataset shows what the portal does; it is no data for research. Its images are phantoms that the program "
         "draws itself: ribs, lungs, heart and noise with varied anatomy, normal or with shadows as pneumonia and "
-        "COVID-19 may cast. Each phantom says so in its corner. One real chest radiograph in three transfer syntaxes "
-        "comes from the pydicom project.",
+        "COVID-19 may cast. The word PHANTOM stood in the corner of each, and the name of an invented patient in some; "
+        "the search for text found and painted that over. One real chest radiograph in three transfer syntaxes comes "
+        "from the pydicom project.",
         "Every file was uploaded by a demo hospital with invented names, dates and numbers in its header, "
         "de-identified, segmented, assessed, judged and released as any other file would be.",
     ]
