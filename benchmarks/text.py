@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ FONTS = Path("/usr/share/fonts/truetype")
 STRINGS = (
     "KOWALSKA ANNA", "Nguyen Van Binh", "DOB 12/03/1956", "ID: 4471-902-33", "MRN 00815542", "2019-11-02 14:33",
     "St. Mary's Hospital", "SMITH^JOHN", "M 067Y", "Wójcik Łukasz", "Acc# A2209817", "07.05.1988", "R JK", "Dr. Huber",
-    "Jan 4 2021", "Ward 7B", "18:31:16", "GARCIA LOPEZ, M", "Exp 23", "Pt: O'Neil", "F 44", "1234567", "Szpital Wojewódzki",
+    "Jan 4 2021", "Ward 7B", "18:31:16", "GARCIA LOPEZ, M", "Exp 23", "Pt: O'Neil", "F 44", "1234567", "Szpital",
 )  # fmt: skip
 MARKERS = ("L", "R", "AP", "PA", "PORTABLE", "ERECT", "SUPINE", "SITTING")
 
@@ -118,7 +119,7 @@ def draw(
 ) -> tuple[NDArray[np.integer], list[Drawn], Drawn | None]:
     """``picture`` with strings and a marker drawn, in one of several depths; what was drawn."""
     depth = int(random.choice((8, 12, 16)))
-    values = picture.astype(np.float32) / 255
+    values: NDArray[Any] = picture.astype(np.float32) / np.float32(255)
     if depth > 8:
         values = np.clip(values + random.normal(0, 0.004, values.shape).astype(np.float32), 0, 1)
         values *= 0.8  # text may be brighter than any tissue
@@ -136,7 +137,7 @@ def draw(
 
 
 def _string(
-    values: NDArray[np.float32], taken: NDArray[np.bool_], text: str, random: np.random.Generator, marker: bool = False
+    values: NDArray[Any], taken: NDArray[np.bool_], text: str, random: np.random.Generator, marker: bool = False
 ) -> Drawn | None:
     side = max(values.shape)
     sizes = {"tiny": (0.008, 0.013), "small": (0.013, 0.025), "middle": (0.025, 0.045), "large": (0.045, 0.09)}

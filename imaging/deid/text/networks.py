@@ -41,15 +41,11 @@ def likelihood(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(found[0, 0, :height, :width], dtype=np.float32)
 
 
-def read(lines: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
-    """What is written in each of ``lines`` (h, w, 3) uint8 and the least certainty of its letters, 0..1."""
-    if not lines:
-        return []
-    sizes = [min(_WIDE, max(_HIGH, round(line.shape[1] * _HIGH / line.shape[0]))) for line in lines]
-    batch = np.full((len(lines), 3, _HIGH, max(sizes)), 127.5, dtype=np.float32)
-    for row, (line, wide) in enumerate(zip(lines, sizes, strict=True)):
-        batch[row, :, :, :wide] = np.transpose(cv2.resize(line, (wide, _HIGH)), (2, 0, 1))
-    return [_decode(scores) for scores in _run("ch_PP-OCRv4_rec_infer.onnx", batch)]
+def read(line: NDArray[np.uint8]) -> tuple[str, float]:
+    """What is written in ``line`` (h, w, 3) uint8 and the least certainty of its letters but spaces, 0..1."""
+    wide = min(_WIDE, max(_HIGH, round(line.shape[1] * _HIGH / line.shape[0])))
+    sized = cv2.resize(line, (wide, _HIGH), interpolation=cv2.INTER_AREA if line.shape[0] > _HIGH else cv2.INTER_CUBIC)
+    return _decode(_run("ch_PP-OCRv4_rec_infer.onnx", np.transpose(sized, (2, 0, 1))[None])[0])
 
 
 def _decode(scores: NDArray[np.float32]) -> tuple[str, float]:
@@ -59,7 +55,9 @@ def _decode(scores: NDArray[np.float32]) -> tuple[str, float]:
     if not fresh.any():
         return "", 0.0
     letters = _letters()
-    return "".join(letters[i] for i in best[fresh]), float(scores.max(axis=1)[fresh].min())
+    read = [(letters[i], float(score)) for i, score in zip(best[fresh], scores.max(axis=1)[fresh], strict=True)]
+    certain = [score for letter, score in read if letter.strip()]
+    return "".join(letter for letter, _ in read).strip(), min(certain, default=0.0)
 
 
 @cache

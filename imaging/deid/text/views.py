@@ -1,5 +1,7 @@
 """A stored picture of any depth as the 8-bit picture that the networks look at."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +12,14 @@ _FAINT = 0.02
 """Deviations under this part of the picture's range are noise and are not raised to full contrast."""
 
 
-def view(stored: NDArray[np.integer], longest: int, around: int = 24) -> Grey:
-    """``stored`` (H, W), any integer type, as (h, w, 3) uint8 with its longer side ``longest`` pixels.
+def view(stored: NDArray[np.integer], ratio: float, around: int = 24) -> Grey:
+    """``stored`` (H, W), any integer type, ``ratio`` times as large, as (h, w, 3) uint8.
 
     The first plane is the full range of values (print often has a value that no tissue has), the second the range
     between the 1st and 99th percentiles, the third the local contrast within ``around`` pixels, in which faint print
     is as plain as bold print. Nothing depends on which end of the scale is white.
     """
-    values = np.asarray(stored, dtype=np.float32)
-    ratio = longest / max(values.shape)
+    values: NDArray[Any] = np.asarray(stored, dtype=np.float32)
     size = (max(32, round(values.shape[1] * ratio)), max(32, round(values.shape[0] * ratio)))
     if ratio != 1:
         values = cv2.resize(values, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC)
