@@ -45,8 +45,8 @@ def test_the_corpus_is_as_large_as_is_said(results: list[tuple[Case, str, list[P
 
 
 def test_the_search_finds_what_is_planted() -> None:
-    """In the sources of every fifth case (it takes as long as all the rest) everything is found."""
-    for case in all_cases()[::5]:
+    """In the sources of every tenth case (it takes as long as all the rest) everything is found."""
+    for case in all_cases()[::10]:
         assert {plant.kind for plant in set(case.plants) - set(found(case.data, case.plants))} == set() or (
             case.written is False
         ), case.name

@@ -13,7 +13,7 @@ from imaging.formats import Refused
 from . import __main__ as fuzzer
 from .mutations import mutated
 
-NUMBERS = range(1_000_000_007, 1_000_000_007 + 250)
+NUMBERS = range(1_000_000_007, 1_000_000_007 + 150)
 
 
 def test_damaged_files_are_refused_or_written_well(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_damaged_files_are_refused_or_written_well(tmp_path: Path) -> None:
     results = [(number, *worker.run(number)) for number in NUMBERS]
     worker.stop()
     assert [(number, said) for number, kind, said in results if kind == "bad"] == []
-    assert sum(said == "written" for _, _, said in results) > 30
+    assert sum(said == "written" for _, _, said in results) > 15
     assert {said for _, _, said in results} - {"written"} <= Refused.MESSAGES.keys()
 
 
