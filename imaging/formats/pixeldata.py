@@ -241,14 +241,18 @@ def extract(layout: Layout, syntax: str, stream: BinaryIO) -> Encapsulated | Nat
 def _fragments(stream: BinaryIO) -> tuple[bytes, bool]:
     """All fragments joined (one frame), and whether bytes follow the end of the sequence."""
     parts = []
+    here = stream.tell()
+    left = stream.seek(0, 2) - here
+    stream.seek(here)
     while True:
         head = stream.read(8)
         length = int.from_bytes(head[4:8], "little")
+        left -= len(head)
         if head[:4] == _ITEM and len(head) == 8:
-            data = stream.read(length) if length != _UNDEFINED else b""
-            if len(data) != length:
+            if length > left:  # before memory is asked for it
                 raise Refused("truncated")
-            parts.append(data)
+            parts.append(stream.read(length))
+            left -= length
         elif head == b"" or head[:4] == _DELIMITER:  # a missing delimiter is harmless: the codestream has its own end
             break
         else:

@@ -11,7 +11,7 @@ from pydicom.encaps import generate_frames
 
 from imaging.deid.painting import HIDDEN, JPEG_2000_LOSSLESS, RLE, settle
 from imaging.formats import Refused, jpeg, jpeg2000
-from imaging.formats.pixeldata import UNUSED_BITS, Encapsulated, Layout, decode_frame
+from imaging.formats.pixeldata import UNUSED_BITS, Encapsulated, Layout, decode_frame, extract
 from tests.imaging.deid.test_painting import J2K, encoded, picture
 
 SECRET = b"Kowalski 44051401458"
@@ -143,3 +143,17 @@ def test_bits_beyond_bits_stored_are_cleared_in_compressed_pixels(syntax: str) -
     assert found.syntax == syntax
     assert UNUSED_BITS in found.removed
     assert np.array_equal(found.values(), picture(12))
+
+
+def test_a_fragment_longer_than_the_file_asks_for_no_memory() -> None:
+    class Counting(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert size < 1 << 20
+            return super().read(size)
+
+    offsets, fragment = b"\xfe\xff\x00\xe0" + bytes(4), b"\xfe\xff\x00\xe0\xf0\xff\xff\xf0" + b"\xff\xd8\xff\xd9"
+    element = b"\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff" + offsets + fragment
+    with pytest.raises(Refused) as refused:
+        extract(Layout(120, 130, 8, 8, False, "MONOCHROME2"), BASELINE, Counting(element))
+    assert refused.value.code == "truncated"
