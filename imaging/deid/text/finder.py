@@ -101,7 +101,7 @@ def _lines(found: NDArray[np.float32]) -> list[_Line]:
         if score < _TEXT or area < 12:
             continue
         thick = min(width, height)
-        across, along = round(0.5 * thick) + 2, round(1.2 * thick) + 3
+        across, along = round(0.65 * thick) + 2, round(1.2 * thick) + 3
         x, y = (along, across) if width >= height else (across, along)
         right, bottom = min(found.shape[1], left + width + x), min(found.shape[0], top + height + y)
         lines.append(_Line(max(0, left - x), max(0, top - y), right, bottom, score))
