@@ -17,12 +17,14 @@ VERSION = "ppocr4-db-1"
 LOOKED_AT = 760_000
 """Pixels of the picture that the detector looks at: its time grows with them."""
 _CORE = 0.2  # likelihood of a pixel that belongs to the core of a line
-_TEXT = 0.45  # mean likelihood of a core: with less it is no text
-_SURE = 0.8
+_TEXT = 0.5  # mean likelihood of a core: with less it is no text
+_THICK_TEXT = 0.72  # of a thick one: ribs and cables make these, and a patch over small ones costs little
+_SMALL = 12  # pixels: a core thinner than this
+_SURE = 0.9
 _MARKER = 0.6  # the least certainty of the letters of a marker that stays
 _STUBBY = 7  # length by height: a longer line is no marker and need not be read
 _THICK = 0.075  # of the picture's mean side: what is thicker must be legible to be text
-_LEGIBLE = 0.35
+_LEGIBLE = 0.5
 _MANY = 30
 _FINE = 0.6  # a picture that the first look shrinks more is looked at a second time, in its own size
 
@@ -98,9 +100,9 @@ def _lines(found: NDArray[np.float32]) -> list[_Line]:
         part = found[top : top + height, left : left + width]
         inside = (names[top : top + height, left : left + width] == index) & (part > _CORE)
         score = float(part[inside].mean())
-        if score < _TEXT or area < 12:
-            continue
         thick = min(width, height)
+        if score < (_TEXT if thick < _SMALL else _THICK_TEXT) or area < 12:
+            continue
         across, along = round(0.65 * thick) + 2, round(1.2 * thick) + 3
         x, y = (along, across) if width >= height else (across, along)
         right, bottom = min(found.shape[1], left + width + x), min(found.shape[0], top + height + y)
