@@ -35,7 +35,7 @@ CLEAN_PIXELS = "113101"  # DICOM PS3.16 CID 7050
 
 @dataclass(frozen=True)
 class Attested:
-    """The image as the library gets it: it says of itself that a person looked for text."""
+    """The image as the library gets it: where a person looked for text, it says so of itself."""
 
     path: Path
     picture: str
@@ -43,20 +43,28 @@ class Attested:
 
 
 def accept(
-    file: UploadedFile, curator: User, quality: str, no_text_seen: bool, seen: str = "", **details: Any
+    file: UploadedFile,
+    curator: User,
+    quality: str,
+    no_text_seen: bool,
+    seen: str = "",
+    *,
+    imported: bool = False,
+    **details: Any,
 ) -> Radiograph:
     """Takes the candidate into its dataset as Good or Bad; the original and the candidate's files are destroyed.
 
     `no_text_seen`: the curator looked for text that identifies the patient and saw none; without that nothing is
-    accepted. The image says so from then on (113101 Clean Pixel Data, Burned In Annotation NO). `seen`: the SHA-256 of
-    the picture that the curator looked at; empty: not compared. `details` (ids, counts, codes) go to the audit trail.
-    Raises AlreadyJudged and CurationError.
+    accepted. The image says so from then on (113101 Clean Pixel Data, Burned In Annotation NO). `imported`: nobody here
+    looked, the collection was published elsewhere; then the image does not say so. `seen`: the SHA-256 of the picture
+    that the curator looked at; empty: not compared. `details` (ids, counts, codes) go to the audit trail. Raises
+    AlreadyJudged and CurationError.
     """
     if not no_text_seen:
         raise CurationError(_("Look for text that identifies the patient, and confirm that there is none."))
     if quality not in Quality.values:
         raise CurationError(_("Choose Good or Bad."))
-    with _attested(file) as attested, transaction.atomic():
+    with _attested(file, looked=not imported) as attested, transaction.atomic():
         row = locked(file, Stage.CURATE)
         # Between the look, or the writing of the attested file, and now somebody may have had it painted anew.
         check_seen(row, seen)
@@ -68,6 +76,7 @@ def accept(
         row.deid_report = attested.report
         row.radiograph = radiograph
         _verdict(row, curator, Stage.ACCEPTED)
+        details |= {"imported": True} if imported else {}
         record("file.accepted", actor=curator, about=row, quality=quality, radiograph=radiograph.pk, **details)
     return radiograph
 
@@ -100,8 +109,9 @@ def record_look(file: UploadedFile, curator: User, look: str) -> None:
 
 
 @contextmanager
-def _attested(file: UploadedFile) -> Iterator[Attested]:
-    """Writes the candidate's image once more, checked by a person, into a folder that lives as long as this does.
+def _attested(file: UploadedFile, *, looked: bool) -> Iterator[Attested]:
+    """Writes the candidate's image once more, checked by a person if one `looked`, into a folder that lives as long as
+    this does.
 
     Outside of any transaction: others judge meanwhile."""
     row = UploadedFile.objects.select_related("hospital").get(pk=file.pk)
@@ -121,14 +131,18 @@ def _attested(file: UploadedFile) -> Iterator[Attested]:
         target = Path(folder, f"attested-{name}")
         try:
             source = candidates.fetch(row.pk, name, Path(folder, name), sha256=picture(row))
-            key = keys.pseudonym_key(report["key_id"])
-            attest(source, target, key=key.secret, hospital=row.hospital.number)
+            if looked:
+                key = keys.pseudonym_key(report["key_id"])
+                attest(source, target, key=key.secret, hospital=row.hospital.number)
         except FileNotFoundError:
             raise CurationError(_("The picture is missing in the store. Tell whoever runs the portal.")) from None
         except Refused as refused:
             raise CurationError(gettext(refused.message)) from None
         except (Damaged, ValueError):
             raise CurationError(_("The stored picture is damaged. Have it painted anew, or reject it.")) from None
+        if not looked:
+            yield Attested(source, picture(row), report)
+            return
         with target.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         output = {"name": name, "size": target.stat().st_size, "sha256": sha256}

@@ -86,6 +86,8 @@ def test_an_accepted_collection_is_judged_in_the_curators_name(
     assert "the workers are done" in said
     assert "2 accepted" in said
     assert set(_imported(world).values_list("stage", flat=True)) == {Stage.ACCEPTED}
+    # Nobody here has looked at the pictures, and nothing says so.
+    assert not any(file.radiograph.deid_report["checked"] for file in _imported(world))
     radiographs = Radiograph.objects.filter(upload__in=_imported(world))
     assert {radiograph.accepted_by for radiograph in radiographs} == {world.curator}
     assert len({radiograph.patient for radiograph in radiographs}) == 1
