@@ -38,6 +38,10 @@ def _cut_sideways(pixels: Pixels) -> Pixels:
     return pixels[:, : round(0.62 * pixels.shape[1])]
 
 
+def _cut_above(pixels: Pixels) -> Pixels:
+    return pixels[round(0.35 * pixels.shape[0]) :]
+
+
 def _cut_below(pixels: Pixels) -> Pixels:
     return pixels[: round(0.5 * pixels.shape[0])]
 
@@ -58,6 +62,7 @@ SPOILED: dict[str, tuple[str, Callable[[Pixels], Pixels]]] = {
     "mirrored": ("mirrored", lambda pixels: pixels[:, ::-1]),
     "upside down": ("rotated", lambda pixels: pixels[::-1]),
     "cut at the side": ("cut", _cut_sideways),
+    "cut above": ("cut", _cut_above),
     "cut below": ("cut", _cut_below),
     "screenshot": ("framed", _framed),
     "12 grey levels": ("posterised", _with_few_levels),

@@ -3,7 +3,8 @@
 The mask of ``IN/a/b.dcm`` is ``OUT/a/b.png``: 1 bit, white is lung, at the image's own resolution. Where two inputs
 differ in their ending only, the second keeps its own: ``b.jpg.png``. With --regions the part cut to the lungs (512 x
 512) goes to ``DIR/image/a/b.png``, its mask to ``DIR/mask/a/b.png``, and what puts a mask of it back on the image
-(`imaging.lungs.regions.put_back`) to ``DIR/transform/a/b.json``.
+(`imaging.lungs.regions.put_back`) to ``DIR/transform/a/b.json``. A picture that is inverted or turned gets the mask of
+the upright one, turned as it is.
 
 Exit status: 0 all masks were written, 1 some files were refused (each is named with its reason), 2 wrong use.
 """
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,6 +24,10 @@ from imaging import batch
 from imaging.formats import decode
 from imaging.lungs import regions
 from imaging.lungs.segmentation import Convention, segment
+from imaging.quality.view import recognise
+
+_PLAIN = 0.9
+"""So probable must an inversion or turn be; upright radiographs have 0.09 at most."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,7 +105,7 @@ def _wrong(message: str) -> int:
 def _write(out: Path, cut_out: Path | None, convention: Convention, source: Path, name: Path) -> bool:
     """Writes what belongs to one image. False when it shows no lungs: its mask is empty and it has no region."""
     pixels = decode(source)
-    mask = segment(pixels, convention).mask
+    mask = _mask(pixels, convention)
     _save(mask, out / name)
     if cut_out is not None and mask.any():
         region = regions.cut(pixels, mask)
@@ -109,6 +115,19 @@ def _write(out: Path, cut_out: Path | None, convention: Convention, source: Path
         facts.parent.mkdir(parents=True, exist_ok=True)
         facts.write_text(json.dumps(region.transform) + "\n", encoding="utf-8")
     return bool(mask.any())
+
+
+def _mask(pixels: NDArray[np.float32], convention: Convention) -> NDArray[np.bool_]:
+    """The lungs as the picture lies: what is plainly inverted or turned is put right for the network only."""
+    seen = recognise(pixels)
+    turns = seen.quarter_turns
+    if seen.other > 0.5:
+        return segment(pixels, convention).mask
+    if seen.inverted > _PLAIN:
+        pixels = 1 - pixels
+    if not turns or seen.turned[turns] < _PLAIN:
+        return segment(pixels, convention).mask
+    return np.rot90(segment(np.rot90(pixels, turns), convention).mask, -turns)
 
 
 def _save(pixels: NDArray[Any], target: Path) -> None:

@@ -73,6 +73,18 @@ def test_a_picture_without_lungs_gets_an_empty_mask(tmp_path: Path, capsys: pyte
     assert "no lungs found" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_inverted_and_turned_pictures_get_the_mask_of_the_upright_one(tmp_path: Path, turns: int) -> None:
+    pixels = decode(Path(str(get_testdata_file("RG1_UNCR.dcm"))))[::3, ::3]
+    truth = segment(pixels).mask
+    spoiled = np.rint(np.rot90(1 - pixels, -turns) * 255).astype(np.uint8)
+    Image.fromarray(np.ascontiguousarray(spoiled)).save(tmp_path / "spoiled.png")
+    assert main([str(tmp_path / "spoiled.png"), str(tmp_path / "out")]) == 0
+    found = np.rot90(np.asarray(opened(tmp_path / "out" / "spoiled.png")), turns)
+    assert found.shape == truth.shape
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.97
+
+
 def test_masks_written_below_the_images_are_no_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(draw(1, size=(400, 400))).save(tmp_path / "a.png")
     for _ in range(2):
