@@ -86,8 +86,9 @@ def assess(mask: NDArray[np.bool_], confidence: float, pixels: NDArray[np.float3
     found = _of_lungs(lungs, confidence)
     seen = None
     if pixels is not None:
-        seen = views.recognise(pixels)
-        found |= _of_view(seen) | saved_wrongly(pixels, mask) | _cut(pixels, mask)
+        place = without_border(pixels)
+        seen = views.recognise(pixels[place])
+        found |= _of_view(seen) | saved_wrongly(pixels, mask, place) | _cut(mask[place])
     reasons = [code for code in _ORDER if code in found]
     return Quality(
         "Bad" if reasons else "Good",
@@ -125,9 +126,8 @@ def _of_view(seen: views.View) -> dict[str, float]:
     return found
 
 
-def _cut(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Lungs that lie along an edge of the picture, a border around it left out."""
-    inner = mask[without_border(pixels)]
+def _cut(inner: NDArray[np.bool_]) -> dict[str, float]:
+    """Lungs that lie along an edge of the picture, a border around it left out of their mask."""
     rows, columns = inner.any(axis=1), inner.any(axis=0)
     if not rows.any():
         return {}

@@ -20,14 +20,17 @@ have others."""
 _SAMPLES = 400
 
 
-def saved_wrongly(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
+def saved_wrongly(
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], place: tuple[slice, slice] | None = None
+) -> dict[str, float]:
     """What is wrong with how (H, W) pixels in 0..1 were saved: code -> confidence, 0..1; empty when nothing is.
 
-    mask: (H, W) bool, the lungs; where it is empty the whole picture is looked at. Codes: `flat` (hardly any
-    contrast), `saturated`, `posterised` (too few grey levels), `framed` (a screen or page around the radiograph).
+    mask: (H, W) bool, the lungs; where it is empty the whole picture is looked at. place: what `without_border` gave
+    for the pixels, if that is known. Codes: `flat` (hardly any contrast), `saturated`, `posterised` (too few grey
+    levels), `framed` (a screen or page around the radiograph).
     """
     found = {}
-    rows, columns = without_border(pixels)
+    rows, columns = place or without_border(pixels)
     border = 1 - (rows.stop - rows.start) * (columns.stop - columns.start) / pixels.size
     if border > MAX_BRIGHT_BORDER:
         outside = np.ones(pixels.shape, bool)
