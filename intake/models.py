@@ -52,6 +52,7 @@ class Priority(models.IntegerChoices):
 
 
 WORK_STAGES = (Stage.INSPECT, Stage.DEIDENTIFY, Stage.SEGMENT, Stage.ASSESS)
+NEEDS_ORIGINAL = (Stage.INSPECT, Stage.DEIDENTIFY)
 FINAL_STAGES = (Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN)
 
 

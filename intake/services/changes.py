@@ -9,15 +9,12 @@ from django.utils.translation import gettext as _
 from audit.services import record
 from datasets.models import DiagnosisGroup
 from intake import quarantine
-from intake.models import FINAL_STAGES, WORK_STAGES, Stage, StageRun, UploadedFile
+from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.services.errors import IntakeError
 from intake.services.patients import set_patient
 from intake.services.pipeline import DAMAGED, close_running, move
 from intake.services.receiving import DEMOGRAPHICS
-from intake.services.upkeep import clean_up_on_commit
-
-AFTER_DEIDENTIFICATION = (Stage.SEGMENT, Stage.ASSESS, Stage.CURATE)
-NEEDS_ORIGINAL = (Stage.INSPECT, Stage.DEIDENTIFY)
+from intake.services.upkeep import ORIGINAL_PURGED, clean_up_on_commit
 
 
 def withdraw(file: UploadedFile, user: Any) -> UploadedFile:
@@ -44,9 +41,11 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
             raise IntakeError(_("This file is no longer set aside; somebody dealt with it."))
         last = row.runs.order_by("-started_at", "-pk").first()
         stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
-        if last is not None and last.reason_code == DAMAGED and stage in AFTER_DEIDENTIFICATION:
-            stage = Stage.DEIDENTIFY  # it is the candidate that is damaged: it has to be made anew
-        if row.purged_at is not None and stage in NEEDS_ORIGINAL:
+        if last is not None and stage not in NEEDS_ORIGINAL:
+            if last.reason_code == DAMAGED or "output" not in row.deid_report:
+                stage = Stage.DEIDENTIFY  # it is the candidate that is damaged, or another patient's
+        # Purged before its stage had begun, the file has only the run of an earlier pass to go by.
+        if row.reason_code == ORIGINAL_PURGED or (row.purged_at is not None and stage in NEEDS_ORIGINAL):
             raise IntakeError(_("The original was destroyed in time. Ask the hospital to send the file again."))
         row.reason_code = row.reason = ""
         move(row, stage)
@@ -85,11 +84,8 @@ def update_file(
         changed = [name for name, value in _described(row).items() if value != before[name]]
         if not changed:
             return row
-        if "patient_key" in changed and row.stage in AFTER_DEIDENTIFICATION:
-            if row.purged_at is not None:
-                raise IntakeError(_("The original was destroyed, so the file cannot be given to another patient."))
-            close_running(row, StageRun.Status.FAILED, "patient_changed")
-            move(row, Stage.DEIDENTIFY)
+        if "patient_key" in changed and row.stage != Stage.INSPECT:
+            _make_anew(row)
         else:
             row.save()
         record("file.edited", actor=user, about=row, fields=changed)
@@ -99,3 +95,16 @@ def update_file(
 def _described(row: UploadedFile) -> dict[str, Any]:
     fields = {field: getattr(row, field) for field in DEMOGRAPHICS}
     return {"group": row.group_id, "patient_key": row.patient_key_hash, **fields}
+
+
+def _make_anew(row: UploadedFile) -> None:
+    """Has the candidate of the (locked) row made for its new patient, also when a worker is about to make it for the
+    old one; that of a file that is set aside when it is sent through again."""
+    if row.purged_at is not None:
+        raise IntakeError(_("The original was destroyed, so the file cannot be given to another patient."))
+    if row.stage == Stage.SET_ASIDE:
+        row.deid_report.pop("output", None)
+        row.save()
+        return
+    close_running(row, StageRun.Status.FAILED, "patient_changed")
+    move(row, Stage.DEIDENTIFY)

@@ -145,7 +145,8 @@ def _assess(file: UploadedFile) -> Outcome:
     with workspace(file.pk) as work:
         candidate = _candidate(file, work)
         pixels = decode(candidate)
-        with Image.open(candidates.fetch(file.pk, "mask.png", work / "mask.png")) as image:
+        mask_file = candidates.fetch(file.pk, "mask.png", work / "mask.png", sha256=file.segmentation["mask_sha256"])
+        with Image.open(mask_file) as image:
             mask = np.asarray(image.convert("1"))
         to_png(pixels, work / PREVIEW, max_side=PREVIEW_SIDE)
         dark_is_dense = file.facts.get("photometric") == "MONOCHROME1"

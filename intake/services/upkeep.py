@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.services import record
 from intake import candidates, quarantine
-from intake.models import FINAL_STAGES, WORK_STAGES, StageRun, UploadedFile
+from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, StageRun, UploadedFile
 from intake.services import pipeline
 from intake.services.publishing import publish
 
@@ -68,7 +68,7 @@ def _destroy_original(file_id: uuid.UUID) -> None:
             return
         row.purged_at = timezone.now()
         row.save(update_fields=["purged_at"])
-        if row.stage in WORK_STAGES:
+        if row.stage in NEEDS_ORIGINAL:
             pipeline.close_running(row, StageRun.Status.FAILED, ORIGINAL_PURGED)
             pipeline.set_aside(row, ORIGINAL_PURGED)
         record("file.purged", about=row, stage=row.stage)

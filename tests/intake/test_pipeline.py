@@ -327,6 +327,28 @@ class TestPurge:
         row = _reload(file)
         assert (row.stage, row.reason_code) == (Stage.SET_ASIDE, "original_purged")
 
+    def test_what_no_longer_needs_the_original_goes_on(self, send: Send, settings: Any) -> None:
+        file = send(b"bytes")
+        UploadedFile.objects.filter(pk=file.pk).update(stage=Stage.SEGMENT)
+        self._age(file, settings.CXR_RETENTION_DAYS + 1)
+        services.purge()
+        row = _reload(file)
+        assert (row.stage, row.purged_at is None) == (Stage.SEGMENT, False)
+
+    def test_what_was_to_be_painted_anew_does_not_come_back_unpainted(
+        self, send: Send, world: World, settings: Any
+    ) -> None:
+        """The last run is one of the pass before."""
+        file = send(b"bytes")
+        file.runs.create(stage=Stage.ASSESS, attempt=1, task_id="task", status="done")
+        UploadedFile.objects.filter(pk=file.pk).update(
+            stage=Stage.DEIDENTIFY, text_boxes=[], deid_report={"output": {"name": "image.dcm"}}
+        )
+        self._age(file, settings.CXR_RETENTION_DAYS + 1)
+        services.purge()
+        with pytest.raises(services.IntakeError, match="destroyed"):
+            services.retry(_reload(file), world.curator)
+
     def test_names_outlive_the_verdict_for_a_while(self, send: Send, settings: Any) -> None:
         file = send(b"bytes", "name.dcm")
         UploadedFile.objects.filter(pk=file.pk).update(stage=Stage.REJECTED)

@@ -10,7 +10,7 @@ from datasets.models import Dataset, DiagnosisGroup
 from imaging.deid import patient_pseudonym
 from intake import keys, names, quarantine, services
 from intake.models import Stage, UploadedFile
-from intake.services import receiving
+from intake.services import receiving, stages
 from tests.intake.conftest import PERSON
 from tests.world import World
 
@@ -131,6 +131,32 @@ class TestEditing:
         assert file.stage == Stage.DEIDENTIFY
         file = self._edit(world.files[Stage.INSPECT], world, patient_key="77")
         assert file.stage == Stage.INSPECT
+
+    def test_a_worker_that_is_at_the_old_patient_is_stopped(
+        self, send: Send, world: World, dicom: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = send(dicom)
+        services.run_stage(file.pk, "task")
+        remove_identity = stages.remove_identity
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            self._edit(file, world, patient_key="77")
+            return remove_identity(*args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stages, "remove_identity", slow)
+            services.run_stage(file.pk, "task")
+        file.refresh_from_db()
+        assert (file.stage, file.deid_report) == (Stage.DEIDENTIFY, {})
+        assert file.runs.get(stage=Stage.DEIDENTIFY).reason_code == "patient_changed"
+
+    def test_a_file_that_is_set_aside_is_made_anew_for_its_new_patient(self, world: World) -> None:
+        file = world.files[Stage.SET_ASIDE]
+        file.deid_report = {"output": {"name": "image.dcm"}}
+        file.save()
+        file.runs.create(stage=Stage.ASSESS, attempt=1, task_id="task", status="failed")
+        self._edit(file, world, patient_key="77")
+        assert services.retry(file, world.curator).stage == Stage.DEIDENTIFY
 
     @pytest.mark.parametrize("stage", [Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN])
     def test_the_verdict_ends_it(self, world: World, stage: Stage) -> None:
