@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.TiffTags import TAGS_V2
 
 from imaging.formats import Format, jpeg, raster
+from imaging.formats.directories import check_directory
 from imaging.formats.limits import guarded
 
 from .boxes import TextBox
@@ -118,4 +119,5 @@ def _left_out(source: Path, kind: Format) -> list[str]:
             tags = set(image.tag_v2) - _TIFF_PICTURE  # type: ignore[attr-defined]
             names = [TAGS_V2[tag].name for tag in sorted(tags) if tag in TAGS_V2]
             names += ["other tags"] if tags - set(TAGS_V2) else []
-            return names + (["further pages"] if getattr(image, "n_frames", 1) > 1 else [])
+        with source.open("rb") as file:
+            return names + (["further pages"] if check_directory(file) else [])

@@ -187,14 +187,19 @@ class Codes:
 
 @dataclass(frozen=True)
 class Lut:
-    """A sequence of lookup tables: descriptor and monotonic data, nothing else (a picture hides in any other curve)."""
+    """A sequence of lookup tables: descriptor and monotonic data, nothing else (a picture hides in any other curve).
+
+    Neither many tables nor short ones: a table of one entry is monotonic whatever the entry spells.
+    """
 
     types: frozenset[str] | None = None
+    most: int = 8
+    least_entries: int = 64
     name: str = "lookup table"
 
     def clean(self, values: Values, keyed: Keyed) -> Values | None:
-        items = [self._item(source) for source in values]
-        return None if None in items else items
+        items = [self._item(source) for source in values[: self.most + 1]]
+        return None if None in items or len(items) > self.most else items
 
     def _item(self, source: DataSet) -> Item | None:
         order, signed = source.codec.order, source.signed or _representation(source, "LUTDescriptor") == b"SS"
@@ -204,7 +209,7 @@ class Lut:
         entries, first, bits = struct.unpack(order + ("HhH" if signed else "HHH"), described)
         numbers = np.frombuffer(data, f"{order}u2").astype(np.int64)
         steps = np.diff(numbers)
-        if numbers.size != (entries or 65536) or not 8 <= bits <= 16 or numbers.max() >> bits:
+        if not self.least_entries <= numbers.size == (entries or 65536) or not 8 <= bits <= 16 or numbers.max() >> bits:
             return None
         if not (np.all(steps >= 0) or np.all(steps <= 0)):
             return None

@@ -114,7 +114,7 @@ TABLE: tuple[Row, ...] = (
     Row("WindowWidth", Number(1, 140_000, count=(1, 2, 3, 4)), "display"),
     Row("VOILUTFunction", _terms("LINEAR", "LINEAR_EXACT", "SIGMOID"), "display"),
     Row("VOILUTSequence", Lut(), "display; explanations go"),
-    Row("ModalityLUTSequence", Lut(_RESCALE_TYPES), "meaning of values; explanations go"),
+    Row("ModalityLUTSequence", Lut(_RESCALE_TYPES, most=1), "meaning of values; explanations go"),
     # Geometry: PS3.3 10.7, C.8.11.3, C.8.7.1.
     Row("ImagerPixelSpacing", _SPACING, "size, type 1 of DX", by_class=_dx("1", "1")),
     Row("PixelSpacing", _SPACING, "size"),

@@ -16,7 +16,10 @@ _SOF = {0xC0, 0xC1, _PROGRESSIVE, _LOSSLESS, _LS}  # baseline, extended, progres
 # In JPEG-LS the byte after FF is below 0x80 inside the data.
 _DATA_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _DATA_END_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+_FILL = re.compile(rb"\xff+")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# More take longer to decode than any picture should; a progressive picture in colour has ten scans.
+_MOST_SEGMENTS, _MOST_SCANS = 10_000, 40
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 
@@ -55,17 +58,21 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
     kind = 0
     plain = scanned = False
     at = 2
+    segments = scans = 0
     while True:
         if at + 2 > len(data):
             raise Refused("truncated")
         if data[at] != 0xFF:
             raise Refused("undecodable")
         marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
+        if marker == 0xFF:  # fill bytes
+            at = _fill_end(data, at)
             continue
         if marker == _EOI:
             break
+        segments, scans = segments + 1, scans + (marker == _SOS)
+        if segments > _MOST_SEGMENTS or scans > _MOST_SCANS:
+            raise Refused("decompression_bomb")
         if at + 4 > len(data):
             raise Refused("truncated")
         length = int.from_bytes(data[at + 2 : at + 4])
@@ -87,7 +94,7 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
             if end is None:
                 raise Refused("truncated")
             scan = data[at : end.start()].rstrip(b"\xff")
-            plain = plain and not scanned and (kind == _LS or _RESTART.search(scan) is None)
+            plain = plain and not scanned and _RESTART.search(scan) is None
             if kind != _LS:
                 out.append(tables.needed(frame, body))
             out += parameters.values()
@@ -123,6 +130,12 @@ def clean(data: bytes | memoryview, *, jfif: bool = False) -> Jpeg:
     out.append(b"\xff\xd9")
     width, height, bits, components = facts
     return Jpeg(b"".join(out), width, height, bits, components, tuple(removed), plain)
+
+
+def _fill_end(data: bytes, at: int) -> int:
+    """The last of the bytes FF that begin at ``at``."""
+    found = _FILL.match(data, at)
+    return found.end() - 1 if found else at
 
 
 class _Tables:

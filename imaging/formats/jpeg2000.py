@@ -9,12 +9,17 @@ _COD, _COC, _QCD, _QCC, _RGN, _POC, _CAP = 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5
 _KEPT_TILE = {_COD, _COC, _QCD, _QCC, _RGN, _POC}
 _KEPT_MAIN = {_SIZ, _CAP, *_KEPT_TILE}
 # Dropped without loss: COM, and the optional pointer segments TLM, PLM, PLT, CRG, which name lengths or registration.
+_MOST_PARTS, _MOST_SEGMENTS = 65_535, 10_000  # of a codestream; of one header
 _DROPPED = {0xFF64: "COM", 0xFF55: "TLM", 0xFF57: "PLM", 0xFF58: "PLT", 0xFF63: "CRG"}
 
 
 @dataclass(frozen=True)
 class Jpeg2000:
-    """A clean codestream (``data``) with what its SIZ segment says, and the names of the dropped parts."""
+    """A clean codestream (``data``) with what its SIZ segment says, and the names of the dropped parts.
+
+    ``plain``: one tile as large as the picture, and no parameter that another overrides or that a writer may choose
+    freely, so that only the tile's end can hide foreign bytes.
+    """
 
     data: bytes
     width: int
@@ -22,7 +27,7 @@ class Jpeg2000:
     bits: int
     components: int
     removed: tuple[str, ...]
-    tiles: int
+    plain: bool
     last_part: int  # where the last tile-part starts
 
 
@@ -49,7 +54,8 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
     width = int.from_bytes(siz[2:6]) - int.from_bytes(siz[10:14])
     height = int.from_bytes(siz[6:10]) - int.from_bytes(siz[14:18])
     components, bits = int.from_bytes(siz[34:36]), (siz[36] & 0x7F) + 1
-    out, tiles = [b"\xff\x4f", main], set()
+    out, parts, tiles = [b"\xff\x4f", main], 0, set()
+    plain = levels.plain and _one_tile(siz)
     last, size = 0, 2 + len(main)
     while _word(data, at) == _SOT:
         psot = int.from_bytes(data[at + 6 : at + 10])
@@ -57,8 +63,10 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
         if end > len(data):
             raise Refused("truncated")
         header, body = _segments(data, at + 12, _KEPT_TILE, _SOD, removed, levels)
-        if body > end:
+        parts += 1
+        if body > end or parts > _MOST_PARTS:
             raise Refused("undecodable")
+        plain = plain and not header
         length = 12 + len(header) + end - body
         tiles.add(_word(data, at + 4))
         last, size = size, size + length
@@ -70,7 +78,13 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
         raise Refused("undecodable")
     if data[at + 2 :].strip(b"\x00"):
         removed["bytes after EOC"] = None
-    return Jpeg2000(b"".join([*out, b"\xff\xd9"]), width, height, bits, components, tuple(removed), len(tiles), last)
+    plain = plain and len(tiles) == 1
+    return Jpeg2000(b"".join([*out, b"\xff\xd9"]), width, height, bits, components, tuple(removed), plain, last)
+
+
+def _one_tile(siz: bytes) -> bool:
+    """Whether picture and tile begin at 0 and end at the same place (T.800 A.5.1)."""
+    return siz[2:10] == siz[18:26] and not any(siz[10:18]) and not any(siz[26:34])
 
 
 def _word(data: bytes, at: int) -> int:
@@ -82,20 +96,26 @@ class _Levels:
 
     def __init__(self) -> None:
         self._levels = 32
+        self.plain = True  # what was allowed so far says no more than a decoder needs
 
     def allows(self, marker: int, body: bytes) -> bool:
         """Whether the segment is as long as its own fields say. ``body``: what follows the length, one component."""
         size = len(body)
+        self.plain = self.plain and marker in (_SIZ, _COD, _QCD)
         if marker in (_COD, _COC):
             start = 1 + (4 if marker == _COD else 1)
             if size < start + 5:
                 return False
             self._levels = body[start]
             precincts = body[0 if marker == _COD else 1] & 1
+            # Square precincts leave too few values for a text.
+            self.plain = self.plain and all(value % 17 == 0 for value in body[start + 5 :])
             return size == start + 5 + precincts * (self._levels + 1)
         if marker in (_QCD, _QCC):
             body = body[marker == _QCC :]
             steps = 3 * self._levels + 1
+            if body and body[0] & 0x1F == 0:  # exponents, and three bits that nobody reads
+                self.plain = self.plain and not any(value & 7 for value in body[1:])
             return bool(body) and len(body) - 1 == {0: steps, 1: 2, 2: 2 * steps}.get(body[0] & 0x1F)
         if marker == _RGN:
             return size == 3
@@ -111,7 +131,11 @@ def _segments(
 ) -> tuple[bytes, int]:
     """The kept marker segments from ``at`` up to the marker ``until``, and where that marker stands."""
     out: dict[int, bytes] = {}
+    left = _MOST_SEGMENTS
     while (marker := _word(data, at)) != until:
+        left -= 1
+        if left < 0:
+            raise Refused("undecodable")
         length = _word(data, at + 2)
         if at + 4 > len(data) or at + 2 + length > len(data):
             raise Refused("truncated")

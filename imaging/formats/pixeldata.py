@@ -32,6 +32,7 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
 _CHUNK = 1 << 20
+_MOST_FRAGMENTS = 100_000  # of one frame
 UNUSED_BITS = "unused high bits"
 
 
@@ -91,7 +92,7 @@ class Encapsulated:
         if kind == "jpeg":
             return jpeg.clean(self.frame).plain and tail.jpeg_is_exact(self.frame, decode)
         found = jpeg2000.clean(self.frame)
-        return found.tiles == 1 and tail.jpeg2000_is_exact(self.frame, found.last_part, decode)
+        return found.plain and tail.jpeg2000_is_exact(self.frame, found.last_part, decode)
 
 
 def decode_frame(frame: bytes, syntax: str, layout: Layout) -> NDArray[np.integer[Any]]:
@@ -240,11 +241,11 @@ def extract(layout: Layout, syntax: str, stream: BinaryIO) -> Encapsulated | Nat
 
 def _fragments(stream: BinaryIO) -> tuple[bytes, bool]:
     """All fragments joined (one frame), and whether bytes follow the end of the sequence."""
-    parts = []
+    parts: list[bytes] = []
     here = stream.tell()
     left = stream.seek(0, 2) - here
     stream.seek(here)
-    while True:
+    while len(parts) < _MOST_FRAGMENTS:
         head = stream.read(8)
         length = int.from_bytes(head[4:8], "little")
         left -= len(head)
@@ -257,6 +258,8 @@ def _fragments(stream: BinaryIO) -> tuple[bytes, bool]:
             break
         else:
             raise Refused("undecodable")
+    else:
+        raise Refused("undecodable")
     if len(parts) < 2:  # the first item is the offset table
         raise Refused("no_pixels")
     return b"".join(parts[1:]), bool(stream.read(1))

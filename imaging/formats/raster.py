@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import jpeg, tail
+from .directories import check_directory
 from .grey import stretch
 from .kinds import Format
 from .limits import check_size, guarded
@@ -19,6 +20,9 @@ from .refusal import Refused
 MAX_MEAN_TINT = 12.0
 COLOURED = 40
 MAX_COLOURED_SHARE = 0.002
+
+# 256 MiB in the 8 KiB pieces that libpng writes are 32,768.
+_MOST_CHUNKS = 100_000
 
 _ORIENTATION, _PHOTOMETRIC = 274, 262
 _UPRIGHT = {
@@ -40,6 +44,11 @@ def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
     The mode is L, I;16 or RGB: palettes are resolved and alpha is dropped (what it hid is shown). Raises Refused.
     """
     with guarded():
+        if kind is Format.TIFF:
+            with path.open("rb") as file:
+                check_directory(file)
+        if kind is Format.PNG:
+            _count_chunks(path)
         image: Image.Image = Image.open(path, formats=[kind.name])
         check_size(*image.size)
         if image.mode not in _GREY_MODES | _COLOUR_MODES:
@@ -48,6 +57,7 @@ def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
             raise Refused("unsupported_pixels")
         if kind is Format.PNG and _png_depth(path) > _bits(image):  # Pillow would cut 16 bit colour or alpha to 8
             raise Refused("unsupported_pixels")
+        _check_exif(image)
         orientation = image.getexif().get(_ORIENTATION, 1)
         if kind is Format.TIFF and orientation in _UPRIGHT:
             image = Image.open(_unturned(path), formats=["TIFF"])
@@ -121,6 +131,25 @@ def _bits_per_sample(image: Image.Image) -> int:
 def _png_depth(path: Path) -> int:
     with path.open("rb") as file:
         return file.read(25)[24]
+
+
+def _count_chunks(path: Path) -> None:
+    """Raise Refused (decompression_bomb) for a PNG of more chunks than a picture is cut into."""
+    with path.open("rb") as file:
+        at, size, count = 8, file.seek(0, 2), 0
+        while at < size:
+            file.seek(at)
+            at += 12 + int.from_bytes(file.read(4))
+            count += 1
+            if count > _MOST_CHUNKS:
+                raise Refused("decompression_bomb")
+
+
+def _check_exif(image: Image.Image) -> None:
+    """Look at EXIF data before Pillow reads it. Raises Refused."""
+    exif = image.info.get("exif", b"")
+    if isinstance(exif, bytes) and exif:
+        check_directory(BytesIO(exif.removeprefix(b"Exif\x00\x00")))
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -3,6 +3,7 @@
 from .refusal import Refused
 
 _HEADER = 64
+_MOST_IDLE = 1_000  # bytes of one plane that stand for no pixel
 
 
 def clean(data: bytes, pixels: int, planes: int) -> tuple[bytes, bool]:
@@ -31,10 +32,12 @@ def clean(data: bytes, pixels: int, planes: int) -> tuple[bytes, bool]:
 
 def _end(data: bytes, at: int, pixels: int) -> int:
     """Where the runs starting at ``at`` have given exactly ``pixels`` bytes."""
-    left, size = pixels, len(data)
+    left, size, idle = pixels, len(data), _MOST_IDLE
     while left > 0:
         if at >= size:
             raise Refused("truncated")
+        if idle < 0:
+            raise Refused("undecodable")
         control = data[at]
         if control < 128:
             at += control + 2
@@ -42,6 +45,7 @@ def _end(data: bytes, at: int, pixels: int) -> int:
         else:
             at += 1 if control == 128 else 2
             left -= 0 if control == 128 else 257 - control
+            idle -= control == 128
     if left < 0:
         raise Refused("undecodable")
     if at > size:
