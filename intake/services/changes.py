@@ -39,11 +39,7 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
         row = UploadedFile.objects.select_for_update().get(pk=file.pk)
         if row.stage != Stage.SET_ASIDE:
             raise IntakeError(_("This file is no longer set aside; somebody dealt with it."))
-        last = row.runs.order_by("-started_at", "-pk").first()
-        stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
-        if last is not None and stage not in NEEDS_ORIGINAL:
-            if last.reason_code == DAMAGED or "output" not in row.deid_report:
-                stage = Stage.DEIDENTIFY  # it is the candidate that is damaged, or another patient's
+        stage = _stage_to_repeat(row)
         # Purged before its stage had begun, the file has only the run of an earlier pass to go by.
         if row.reason_code == ORIGINAL_PURGED or (row.purged_at is not None and stage in NEEDS_ORIGINAL):
             raise IntakeError(_("The original was destroyed in time. Ask the hospital to send the file again."))
@@ -51,6 +47,15 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
         move(row, stage)
         record("file.retried", actor=user, about=row, stage=stage)
     return row
+
+
+def _stage_to_repeat(row: UploadedFile) -> Stage:
+    last = row.runs.order_by("-started_at", "-pk").first()
+    stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
+    if last is None or stage in NEEDS_ORIGINAL:
+        return stage
+    # A candidate that is damaged, or was made for another patient, has to be made anew.
+    return Stage.DEIDENTIFY if last.reason_code == DAMAGED or "output" not in row.deid_report else stage
 
 
 def repaint(row: UploadedFile, boxes: list[dict[str, Any]]) -> None:
