@@ -83,6 +83,15 @@ class Keyed:
         data = value.to_bytes(16)
         return any(hmac.compare_digest(_tag(key, data[:12]), data[12:]) for key in self._uid_keys)
 
+    def proof(self, facts: bytes) -> str:
+        """16 hex digits that only a holder of the key can write beside ``facts``."""
+        return _proof(self._uid_keys[0], facts)
+
+    def proves(self, proof: str, facts: bytes) -> bool:
+        """Whether ``proof`` was made here for ``facts``, under this key or a former one."""
+        given = proof.encode()
+        return any(hmac.compare_digest(_proof(key, facts).encode(), given) for key in self._uid_keys)
+
 
 @lru_cache(maxsize=16)
 def _uid_keys(keys: tuple[bytes, ...], hospital: int) -> tuple[bytes, ...]:
@@ -91,6 +100,10 @@ def _uid_keys(keys: tuple[bytes, ...], hospital: int) -> tuple[bytes, ...]:
 
 def _tag(uid_key: bytes, body: bytes) -> bytes:
     return _hmac(uid_key, b"tag" + body)[: _TAG_BITS // 8]
+
+
+def _proof(uid_key: bytes, facts: bytes) -> str:
+    return _hmac(uid_key, b"proof" + facts)[:8].hex()
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:

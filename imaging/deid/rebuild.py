@@ -3,7 +3,7 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
 from typing import BinaryIO, Literal, NamedTuple
@@ -24,6 +24,7 @@ from .report import SOFTWARE, Entry, Report
 from .rules import Fixed, Uid, Values, code, moved
 from .table import DATES, DX, METHODS, TABLE, TOGETHER, WRITTEN, Row
 
+_PROVEN = tuple(ATTRIBUTES[keyword][0] for keyword in ("SOPInstanceUID", "PatientID", *sum(DATES, ())))
 _PIXEL_DATA = ATTRIBUTES["PixelData"][0]
 _ANONYMOUS = "Anonymous"
 _PATIENT_ID_LENGTH = 16
@@ -102,6 +103,7 @@ class Rebuilt:
             self._rows()
             self._together()
             dated = [self._date(date, time) for date, time in DATES]
+            self._prove()
             self._age()
             self._burned_in = self._text_in_picture()
             self._options = _methods(any(dated), checked)
@@ -110,24 +112,39 @@ class Rebuilt:
     def _recognise(self, key: bytes, hospital: int, patient: str | None, former: Sequence[bytes]) -> str:
         """Whether the file has been through already (``again``), and the patient's pseudonym.
 
-        The UID alone proves little: somebody may have put a name or true dates beside it.
+        The UID alone proves little, it is published: somebody may have put a number or true dates beside it. What
+        would be passed on unchanged must have been written here, all of it together.
         """
         header = self._source
         number = header.text("PatientID")
         self._keyed = Keyed(key, hospital, patient or "", former)
+        self._facts = _facts({tag: data for tag, (_, data) in header.elements.items()})
+        software, _, self._proof = header.raw("DeidentificationMethod").decode("latin-1").strip(" \x00").partition("\\")
         self.again = (
-            self._keyed.made(header.text("SOPInstanceUID"))
+            software == SOFTWARE
             and _PATIENT_ID.fullmatch(number) is not None
             and header.text("PatientName") == _ANONYMOUS
             and header.text("PatientIdentityRemoved") == "YES"
-            and header.text("DeidentificationMethod") == SOFTWARE
+            and self._keyed.proves(self._proof, self._facts)
         )
         if patient is None:
             patient = number
             if not self.again:
-                patient = patient_pseudonym(key, hospital, number, header.text("IssuerOfPatientID"))
+                patient = patient_pseudonym(key, hospital, *self._whose(number))
                 self._keyed = Keyed(key, hospital, patient, former)
         return patient
+
+    def _whose(self, number: str) -> tuple[str, str]:
+        """Patient ID and issuer. Without an ID a study is a patient of its own: nobody knows whether two are one's."""
+        if number:
+            return number, self._source.text("IssuerOfPatientID")
+        return "", self._source.text("StudyInstanceUID") or self._source.text("SOPInstanceUID")
+
+    def _prove(self) -> None:
+        """Say who de-identified, so that it is known again; a file that has been through keeps what it says."""
+        facts = _facts({tag: self._elements[tag][8:] for tag in _PROVEN if tag in self._elements})
+        proof = self._proof if self.again and facts == self._facts else self._keyed.proof(facts)
+        self._put("DeidentificationMethod", [SOFTWARE, proof], Entry("DeidentificationMethod", "set"), self._replaced)
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """The bytes of the file; each chunk is valid until the next. Raises Refused when pixel data is cut."""
@@ -343,6 +360,11 @@ class Rebuilt:
         return [plain] if plain else []
 
 
+def _facts(values: Mapping[int, bytes]) -> bytes:
+    """What a proof is about: identity, patient and dates."""
+    return b"\\".join(values.get(tag, b"").strip(b" \x00") for tag in _PROVEN)
+
+
 def _pixels(header: Header, boxes: Sequence[TextBox]) -> tuple[Native | Encapsulated, str]:
     """The pixels that are written, which decide on the transfer syntax, and what was done to them."""
     pixels = extract(reader.layout(header), header.syntax, header.stream)
@@ -386,7 +408,6 @@ def _measured(encoding: Encoding, layout: Layout) -> dict[int, bytes]:
 _CONSTANT_ENTRIES = [
     Entry("PatientName", "pseudonym"),
     Entry("PatientIdentityRemoved", "set"),
-    Entry("DeidentificationMethod", "set"),
     Entry("DeidentificationMethodCodeSequence", "set"),
     Entry("LongitudinalTemporalInformationModified", "set"),
 ]
@@ -395,7 +416,7 @@ _CONSTANT_ENTRIES = [
 @cache
 def _constants(encoding: Encoding) -> dict[int, bytes]:
     """Elements that are the same in every file."""
-    constant = {"PatientName": _ANONYMOUS, "PatientIdentityRemoved": "YES", "DeidentificationMethod": SOFTWARE}
+    constant = {"PatientName": _ANONYMOUS, "PatientIdentityRemoved": "YES"}
     return {ATTRIBUTES[word][0]: encoding.element(*ATTRIBUTES[word], [value]) for word, value in constant.items()}
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import UID
 
 from imaging.deid import deidentify
 from imaging.deid.painting import settle
@@ -19,7 +20,7 @@ from imaging.formats import Refused, jpeg, jpeg2000, rle
 from imaging.formats.pixeldata import Encapsulated
 from tests.imaging.deid.test_painting import J2K, encoded, picture
 
-from .corpus import KEY, native
+from .corpus import IMPLICIT, KEY, native
 
 NAME = b"JAN KOWALSKI 85010112345"
 
@@ -187,3 +188,54 @@ def test_endless_compressed_frames_are_refused() -> None:
 
 def test_fill_bytes_of_a_jpeg_are_passed_over_at_once() -> None:
     assert jpeg.clean(jpeg_of(b"\xff" * 50_000_000)).data == jpeg.clean(jpeg_of(b"")).data
+
+
+def forged(tmp_path: Path, **values: str) -> Dataset:
+    """A released file, copied from the archive, with another patient's values in it, de-identified."""
+    run(native(tmp_path / "in.dcm"), tmp_path / "released.dcm")
+    copy = pydicom.dcmread(tmp_path / "released.dcm")
+    for keyword, value in values.items():
+        setattr(copy, keyword, value)
+    copy.save_as(tmp_path / "forged.dcm")
+    return run(tmp_path / "forged.dcm", tmp_path / "out.dcm")
+
+
+def test_a_number_that_looks_like_a_pseudonym_does_not_pass(tmp_path: Path) -> None:
+    """A Polish personal number behind zeros is 16 hex digits."""
+    assert forged(tmp_path, PatientID="0000044051401458").PatientID != "0000044051401458"
+
+
+def test_true_dates_in_a_released_file_do_not_pass(tmp_path: Path) -> None:
+    assert forged(tmp_path, StudyDate="20210310").StudyDate != "20210310"
+    assert forged(tmp_path, ContentTime="101512").ContentTime != "101512"
+
+
+def test_a_proof_of_another_file_does_not_pass(tmp_path: Path) -> None:
+    other = native(tmp_path / "other.dcm", change=lambda plain: setattr(plain, "SOPInstanceUID", "1.2.3.4"))
+    uid = run(other, tmp_path / "other-out.dcm").SOPInstanceUID
+    before = pydicom.dcmread(tmp_path / "other-out.dcm").StudyDate
+    found = forged(tmp_path, SOPInstanceUID=uid)
+    assert found.SOPInstanceUID == uid
+    assert found.StudyDate != before
+
+
+def test_a_file_that_has_been_through_is_known_in_another_encoding(tmp_path: Path) -> None:
+    done = run(native(tmp_path / "in.dcm"), tmp_path / "done.dcm")
+    done.file_meta.TransferSyntaxUID = UID(IMPLICIT)
+    pydicom.dcmwrite(tmp_path / "implicit.dcm", done, implicit_vr=True, little_endian=True)
+    again = run(tmp_path / "implicit.dcm", tmp_path / "again.dcm")
+    assert (again.PatientID, again.StudyDate, again.StudyTime) == (done.PatientID, done.StudyDate, done.StudyTime)
+    assert list(again.DeidentificationMethod) == list(done.DeidentificationMethod)
+
+
+def test_patients_without_a_number_are_not_one_patient(tmp_path: Path) -> None:
+    def unknown(study: str, instance: str) -> Dataset:
+        def change(plain: Dataset) -> None:
+            plain.PatientID, plain.StudyInstanceUID, plain.SOPInstanceUID = "", study, instance
+
+        return run(native(tmp_path / "in.dcm", change=change), tmp_path / "out.dcm")
+
+    first, same, other = unknown("1.2.3", "1.2.3.1"), unknown("1.2.3", "1.2.3.2"), unknown("1.2.4", "1.2.4.1")
+    assert (first.PatientID, first.StudyDate) == (same.PatientID, same.StudyDate)
+    assert first.PatientID != other.PatientID
+    assert first.StudyDate != other.StudyDate
