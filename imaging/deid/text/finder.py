@@ -1,124 +1,115 @@
-"""From a picture to the rectangles of its text."""
+"""The search for burned-in text: candidates of the network, markers that stay, and when to ask a person."""
 
-from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.deid.boxes import TextBox
-from imaging.deid.text.markers import marker
-from imaging.deid.text.networks import likelihood, read
-from imaging.deid.text.result import Text
-from imaging.deid.text.tiles import fine_print
-from imaging.deid.text.views import view
 
-VERSION = "ppocr4-db-1"
-LOOKED_AT = 760_000
-"""Pixels of the picture that the detector looks at: its time grows with them."""
-_CORE = 0.2  # likelihood of a pixel that belongs to the core of a line
-_TEXT = 0.5  # mean likelihood of a core: with less it is no text
-_THICK_TEXT = 0.72  # of a thick one: ribs and cables make these, and a patch over small ones costs little
-_SMALL = 12  # pixels: a core thinner than this
-_SURE = 0.9
-_MARKER = 0.6  # the least certainty of the letters of a marker that stays
-_STUBBY = 7  # length by height: a longer line is no marker and need not be read
-_THICK = 0.075  # of the picture's mean side: what is thicker must be legible to be text
-_LEGIBLE = 0.5
-_MANY = 30
-_FINE = 0.6  # a picture that the first look shrinks more is looked at a second time, in its own size
+from . import preparation
+from .detector import Candidate, candidates, joined, version
+from .markers import marker
+from .recogniser import read
+from .result import Text
 
-
-@dataclass(frozen=True)
-class _Line:
-    """Pixels of the picture that the detector saw."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    score: float
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
+PAINTED = 0.6
+"""From this probability on a box is painted."""
+DOUBTED = 0.35
+"""From this on it makes the picture one that a person should look at first."""
+_SMALLEST = 16  # px: no letter fits in less
+_MOST_READ = 12  # boxes; a picture with more text than that is painted unread
+_LONGEST_MARKER = 7.0  # times its height
+_ALONE = 0.8  # heights around a marker in which nothing else is written
+_SURE, _LIKELY = 0.85, 0.5  # the least certainty of a marker's letters, of the better and the worse reading
+_TRIM = 0.1  # of the letters' height
+_FROM_AFAR = 0.4  # by what the picture is made smaller for large letters
+_MOST_LARGE = 6
+_LEGIBLE = 0.5  # the least certainty of large letters
+_MANY = 30  # boxes
+_MUCH = 0.1  # part of the picture
 
 
-def find(stored: NDArray[np.integer]) -> Text:
+def find(stored: NDArray[np.integer[Any]]) -> Text:
     """The text in ``stored``: see ``imaging.deid.text.find_text``."""
     if stored.ndim != 2 or stored.size == 0:
         raise ValueError("a radiograph is a two-dimensional array")
-    if min(stored.shape) < 16 or stored.min() == stored.max():
-        return Text((), False, VERSION)
-    ratio = min(2.0, (LOOKED_AT / stored.size) ** 0.5)
-    seen = view(stored, ratio)
-    boxes, doubtful = _boxes(seen, (0, 0), stored.shape)
-    if ratio < _FINE:
-        for left, top, tile in fine_print(stored):
-            more, doubt = _boxes(tile, (left, top), (top + tile.shape[0], left + tile.shape[1]))
-            boxes += [box for box in more if not any(_within(box, other) for other in boxes)]
-            doubtful |= doubt
-    doubtful |= len(boxes) > _MANY or any(b.painted and b.score < _SURE for b in boxes)
-    return Text(tuple(boxes), doubtful, VERSION)
+    if min(stored.shape) < _SMALLEST or stored.min() == stored.max():
+        return Text((), False, version())
+    stretched = preparation.stretched(stored)
+    grey = (np.clip(stretched, 0, 1) * 255).astype(np.uint8)
+    found = candidates(stretched, DOUBTED)
+    # Seen from afar a spine is a line of print as well, so that large letters must be legible.
+    found += [area for area in _larger(candidates(stretched, PAINTED, _FROM_AFAR), found) if _legible(grey, area)]
+    found = joined(found, *stored.shape)
+    sure = [candidate for candidate in found if candidate.score >= PAINTED]
+    boxes = tuple(_box(candidate, name) for candidate, name in zip(sure, _markers(grey, sure), strict=True))
+    area = sum(box.width * box.height for box in boxes if box.painted)
+    doubtful = len(sure) < len(found) or len(boxes) > _MANY or area > _MUCH * stored.size
+    return Text(boxes, doubtful, version())
 
 
-def _boxes(seen: NDArray[np.uint8], at: tuple[int, int], end: tuple[int, ...]) -> tuple[list[TextBox], bool]:
-    """Boxes of the stored picture's part from ``at`` (left, top) to ``end`` (bottom, right), shown as ``seen``."""
-    x, y = (end[1] - at[0]) / seen.shape[1], (end[0] - at[1]) / seen.shape[0]
-    thick = _THICK * float(np.sqrt(seen.shape[0] * seen.shape[1]))
-    boxes, doubtful = [], False
-    for line in _lines(likelihood(seen)):
-        short, long = sorted((line.width, line.height))
-        allowed = ""
-        if long <= _STUBBY * short:
-            ways = _ways(seen, line)
-            word, certainty = read(ways[0])
-            if certainty < _LEGIBLE and short > thick:
-                word, certainty = max((read(way) for way in ways[1:]), key=lambda found: found[1])
-                if certainty < _LEGIBLE:
-                    doubtful = True
-                    continue
-            allowed = marker(word) if certainty >= _MARKER else ""
-        left, right = at[0] + int(line.left * x), min(end[1], at[0] + int(np.ceil(line.right * x)))
-        top, bottom = at[1] + int(line.top * y), min(end[0], at[1] + int(np.ceil(line.bottom * y)))
-        score = round(min(1.0, line.score), 3)
-        boxes.append(TextBox(left, top, right - left, bottom - top, not allowed, "detector", score, allowed))
-    return boxes, doubtful
+def _box(candidate: Candidate, name: str) -> TextBox:
+    left, top, right, bottom = (int(edge) for edge in candidate[:4])
+    return TextBox(left, top, right - left, bottom - top, not name, "detector", round(candidate.score, 3), name)
 
 
-def _lines(found: NDArray[np.float32]) -> list[_Line]:
-    """The lines of text: connected cores, enlarged from the core to the line as DB's unclipping does."""
-    cores = cv2.dilate((found > _CORE).astype(np.uint8), np.ones((3, 3), np.uint8))
-    count, names, stats, _ = cv2.connectedComponentsWithStats(cores, connectivity=8)
-    lines = []
-    for index in range(1, count):
-        left, top, width, height, area = (int(v) for v in stats[index])
-        part = found[top : top + height, left : left + width]
-        inside = (names[top : top + height, left : left + width] == index) & (part > _CORE)
-        score = float(part[inside].mean())
-        thick = min(width, height)
-        if score < (_TEXT if thick < _SMALL else _THICK_TEXT) or area < 12:
+def _larger(afar: list[Candidate], near: list[Candidate]) -> list[Candidate]:
+    """The best few of what was seen from afar that the first look has not covered already."""
+    new = [area for area in afar if not any(other.holds(area) for other in near)]
+    return sorted(new, key=lambda area: -area.score)[:_MOST_LARGE]
+
+
+def _legible(grey: NDArray[np.uint8], area: Candidate) -> bool:
+    """Whether several letters can be read, whichever way they lie."""
+    cut = _cut(grey, area)
+    return any(
+        certainty >= _LEGIBLE and sum(letter.isalnum() for letter in word) > 1
+        for word, certainty in (read(_turned(cut, turn)) for turn in _turns(cut))
+    )
+
+
+def _markers(grey: NDArray[np.uint8], sure: list[Candidate]) -> list[str]:
+    """For each candidate the marker that it shows for certain, or nothing."""
+    if len(sure) > _MOST_READ:
+        return [""] * len(sure)
+    names = [_marker(_cut(grey, candidate)) for candidate in sure]
+    # A marker beside anything else is part of a label: it saves neither that nor itself.
+    text = [candidate for candidate, name in zip(sure, names, strict=True) if not name]
+    return [
+        ""
+        if any(one.meets(other, _ALONE * min(one.right - one.left, one.bottom - one.top)) for other in text)
+        else name
+        for one, name in zip(sure, names, strict=True)
+    ]
+
+
+def _marker(cut: NDArray[np.uint8]) -> str:
+    short, long = sorted(cut.shape)
+    if long > _LONGEST_MARKER * short:
+        return ""
+    trim = max(1, round(_TRIM * short))
+    for turn in _turns(cut):
+        word, certainty = read(_turned(cut, turn))
+        if certainty < _LIKELY or not (name := marker(word)):
             continue
-        across, along = round(0.65 * thick) + 2, round(1.2 * thick) + 3
-        x, y = (along, across) if width >= height else (across, along)
-        right, bottom = min(found.shape[1], left + width + x), min(found.shape[0], top + height + y)
-        lines.append(_Line(max(0, left - x), max(0, top - y), right, bottom, score))
-    return lines
+        # Once more, cut closer: a name that is taken for a marker once is hardly taken for it again.
+        again, once_more = read(_turned(cut[trim:-trim, trim:-trim], turn))
+        if marker(again) == name and once_more >= _LIKELY and max(certainty, once_more) >= _SURE:
+            return name
+    return ""
 
 
-def _ways(seen: NDArray[np.uint8], line: _Line) -> list[NDArray[np.uint8]]:
-    """The line as the recogniser may be able to read it, likeliest first: lying, or standing if it is one letter."""
-    cut = np.repeat(seen[line.top : line.bottom, line.left : line.right, 1:2], 3, axis=2)
-    turns = (1, 3, 0) if line.height > 2.4 * line.width else (0, 2, 1)
-    return [np.ascontiguousarray(np.rot90(cut, turn)) for turn in turns]
+def _cut(grey: NDArray[np.uint8], area: Candidate) -> NDArray[np.uint8]:
+    left, top, right, bottom = (max(0, int(edge)) for edge in area[:4])
+    return grey[top:bottom, left:right]
 
 
-def _within(box: TextBox, other: TextBox) -> bool:
-    """Whether most of ``box`` lies in ``other``, which is painted or the same marker."""
-    wide = min(box.left + box.width, other.left + other.width) - max(box.left, other.left)
-    high = min(box.top + box.height, other.top + other.height) - max(box.top, other.top)
-    return max(0, wide) * max(0, high) > 0.8 * box.width * box.height
+def _turns(cut: NDArray[np.uint8]) -> tuple[int, ...]:
+    """Quarter turns in which a line may lie: an upright box holds a standing line or a single letter."""
+    return (1, 3, 0) if cut.shape[0] > 1.6 * cut.shape[1] else (0, 2)
+
+
+def _turned(cut: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """(h, w, 3) for the recogniser."""
+    return np.repeat(np.rot90(cut, turn)[..., None], 3, axis=2)

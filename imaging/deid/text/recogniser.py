@@ -1,4 +1,4 @@
-"""PaddleOCR's v4 text detector and recogniser (Apache-2.0), as rapidocr-onnxruntime's wheel brings them."""
+"""PaddleOCR's v4 recogniser (Apache-2.0), as rapidocr-onnxruntime's wheel brings it: what is written in a line."""
 
 import os
 from functools import cache
@@ -28,17 +28,6 @@ def _session(name: str) -> onnxruntime.InferenceSession:
 
 # A session does not survive a fork: the child makes its own.
 os.register_at_fork(after_in_child=_session.cache_clear)
-
-
-def likelihood(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Where the cores of text lines are: (H, W) float32, 0..1, for ``picture`` (H, W, 3) uint8.
-
-    DB, Liao et al. 2020. The sides are padded to multiples of 32 by their last pixels.
-    """
-    height, width = picture.shape[:2]
-    padded = cv2.copyMakeBorder(picture, 0, -height % 32, 0, -width % 32, cv2.BORDER_REPLICATE)
-    found = _run("ch_PP-OCRv4_det_infer.onnx", np.transpose(padded, (2, 0, 1))[None])
-    return np.asarray(found[0, 0, :height, :width], dtype=np.float32)
 
 
 def read(line: NDArray[np.uint8]) -> tuple[str, float]:
