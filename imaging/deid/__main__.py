@@ -37,16 +37,25 @@ def main(arguments: list[str] | None = None, prog: str = "python -m imaging.deid
     folder = out.parent if single else out
     if out.resolve() == source.resolve():
         return _wrong("OUT is IN. Name another place: originals are never overwritten.")
-    found = _Found([source], []) if source.is_file() else _files(source, folder)
-    if not found.files and not found.links:
+    found = _Found([source], [], []) if source.is_file() else _files(source, folder)
+    if not found.files and not found.links and not found.closed:
         return _wrong("IN holds no files.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return _wrong("OUT cannot be made.")
+    if options.report:
+        report = Path(options.report)
+        if (
+            not report.parent.is_dir()
+            or report.is_dir()
+            or report.resolve() in {path.resolve() for path in found.files}
+        ):
+            return _wrong("The --report cannot be written there. Name a new file in a folder that exists.")
     settings = Settings(keys, options.hospital, options.header_only, bool(options.report))
     names = _Names(source, out, single, options.keep_names, {path.resolve() for path in found.files})
     results = [_refused(path, "link", "This link leads out of IN and was not followed.") for path in found.links]
+    results += [_refused(path, "unreadable", "This folder cannot be opened.") for path in found.closed]
     try:
         results += _write(settings, found.files, folder, options.jobs, names)
     except ImportError as missing:
@@ -68,7 +77,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="secret keys, one a line, 16 bytes or more each: the first is used, files made under the others are "
         "recognised; keep it, never share it",
     )
-    parser.add_argument("--hospital", metavar="N", type=int, default=0, help="number of the hospital (default 0)")
+    parser.add_argument("--hospital", metavar="N", type=_number, default=0, help="number of the hospital (default 0)")
     parser.add_argument("--keep-names", action="store_true", help="keep relative paths (file names can identify)")
     parser.add_argument("--report", metavar="FILE", help="write what was done, as JSON")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (default 1)")
@@ -78,6 +87,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 1 << 63:
+        raise ValueError
+    return number
+
+
 def _wrong(message: str) -> int:
     print(message, file=sys.stderr)
     return 2
@@ -85,16 +101,21 @@ def _wrong(message: str) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """Regular files, and links that lead out of the folder."""
+    """Regular files, links that lead out of the folder, and folders that cannot be read."""
 
     files: list[Path]
     links: list[Path]
+    closed: list[Path]
 
 
 def _files(source: Path, out: Path) -> _Found:
     """What lies in ``source`` but not in ``out``. A link to something within is passed over: that is met itself."""
-    found, home, skipped = _Found([], []), source.resolve(), out.resolve()
-    for folder, folders, names in os.walk(source):
+    found, home, skipped = _Found([], [], []), source.resolve(), out.resolve()
+
+    def closed(error: OSError) -> None:
+        found.closed.append(Path(os.fsdecode(error.filename)))
+
+    for folder, folders, names in os.walk(source, onerror=closed):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
         for name in sorted((*names, *folders)):
@@ -104,7 +125,7 @@ def _files(source: Path, out: Path) -> _Found:
                     found.links.append(path)
             elif path.is_file():
                 found.files.append(path)
-    return _Found(sorted(found.files), sorted(found.links))
+    return _Found(sorted(found.files), sorted(found.links), sorted(found.closed))
 
 
 class _Names:
@@ -154,7 +175,7 @@ def _write(settings: Settings, files: list[Path], folder: Path, jobs: int, names
                 made.add(target.parent)
             task.part.replace(target)
             if outcome.doubtful:
-                print(f"look at: {target}", file=sys.stderr)
+                print(f"look at: {_shown(target)}", file=sys.stderr)
             yield {"output": str(target.relative_to(folder)), "report": outcome.report}
     except BaseException:
         for task in tasks:
@@ -162,8 +183,13 @@ def _write(settings: Settings, files: list[Path], folder: Path, jobs: int, names
         raise
 
 
+def _shown(path: Path) -> str:
+    """The path for a terminal, which a name may otherwise command: on one line, all else escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
+
+
 def _refused(path: Path, code: str, message: str) -> dict[str, Any]:
-    print(f"refused: {path}: {message}", file=sys.stderr)
+    print(f"refused: {_shown(path)}: {message}", file=sys.stderr)
     return {"refused": code, "message": message, "input": str(path)}
 
 

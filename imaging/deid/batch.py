@@ -50,10 +50,7 @@ class Outcome:
 
 
 def outcomes(settings: Settings, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """The outcome of each task, in order. A single file is done in this process."""
-    if len(tasks) == 1:
-        yield one(settings, tasks[0])
-        return
+    """The outcome of each task, in order. None is done in this process, which a decoder could take with it."""
     size = max(1, min(_MOST_AT_ONCE, len(tasks) // (4 * max(jobs, 1))))
     waiting = [tasks[at : at + size] for at in range(0, len(tasks), size)]
     while waiting:

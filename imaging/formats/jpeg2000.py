@@ -10,6 +10,8 @@ _KEPT_TILE = {_COD, _COC, _QCD, _QCC, _RGN, _POC}
 _KEPT_MAIN = {_SIZ, _CAP, *_KEPT_TILE}
 # Dropped without loss: COM, and the optional pointer segments TLM, PLM, PLT, CRG, which name lengths or registration.
 _MOST_PARTS, _MOST_SEGMENTS = 65_535, 10_000  # of a codestream; of one header
+# Coders write some twenty layers and precincts of 128 pixels or more: a few thousand packets.
+_MOST_LAYERS, _MOST_PACKETS = 500, 200_000
 _DROPPED = {0xFF64: "COM", 0xFF55: "TLM", 0xFF57: "PLM", 0xFF58: "PLT", 0xFF63: "CRG"}
 
 
@@ -51,8 +53,7 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
     if _word(data, 2) != _SIZ or len(main) < 40 or _word(main, 2) != 38 + 3 * _word(main, 38):
         raise Refused("undecodable")
     siz = main[4:]
-    width = int.from_bytes(siz[2:6]) - int.from_bytes(siz[10:14])
-    height = int.from_bytes(siz[6:10]) - int.from_bytes(siz[14:18])
+    width, height = _extent(siz)
     components, bits = int.from_bytes(siz[34:36]), (siz[36] & 0x7F) + 1
     out, parts, tiles = [b"\xff\x4f", main], 0, set()
     plain = levels.plain and _one_tile(siz)
@@ -82,6 +83,12 @@ def clean(data: bytes | memoryview) -> Jpeg2000:
     return Jpeg2000(b"".join([*out, b"\xff\xd9"]), width, height, bits, components, tuple(removed), plain, last)
 
 
+def _extent(siz: bytes) -> tuple[int, int]:
+    """Width and height of the picture."""
+    right, bottom, left, top = (int.from_bytes(siz[at : at + 4]) for at in (2, 6, 10, 14))
+    return right - left, bottom - top
+
+
 def _one_tile(siz: bytes) -> bool:
     """Whether picture and tile begin at 0 and end at the same place (T.800 A.5.1)."""
     return siz[2:10] == siz[18:26] and not any(siz[10:18]) and not any(siz[26:34])
@@ -96,6 +103,8 @@ class _Levels:
 
     def __init__(self) -> None:
         self._levels = 32
+        self._layers = 1
+        self._width = self._height = 0
         self.plain = True  # what was allowed so far says no more than a decoder needs
 
     def allows(self, marker: int, body: bytes) -> bool:
@@ -107,10 +116,16 @@ class _Levels:
             if size < start + 5:
                 return False
             self._levels = body[start]
+            if marker == _COD:
+                self._layers = int.from_bytes(body[2:4])
             precincts = body[0 if marker == _COD else 1] & 1
+            if size != start + 5 + precincts * (self._levels + 1):
+                return False
+            if self._layers > _MOST_LAYERS or self._packets(body[start + 5 :]) > _MOST_PACKETS:
+                raise Refused("decompression_bomb")
             # Square precincts leave too few values for a text.
             self.plain = self.plain and all(value % 17 == 0 for value in body[start + 5 :])
-            return size == start + 5 + precincts * (self._levels + 1)
+            return True
         if marker in (_QCD, _QCC):
             body = body[marker == _QCC :]
             steps = 3 * self._levels + 1
@@ -123,7 +138,18 @@ class _Levels:
             return size % 7 == 0 and size > 0
         if marker == _CAP:
             return size == 4 + 2 * int.from_bytes(body[:4]).bit_count()
+        if marker == _SIZ and size >= 18:
+            self._width, self._height = _extent(body)
         return marker == _SIZ  # measured by the caller
+
+    def _packets(self, precincts: bytes) -> int:
+        """About how many packets the picture is cut into: resolutions, their precincts, layers (T.800 B.6, B.9)."""
+        count = 0
+        for level, sizes in enumerate(precincts.ljust(self._levels + 1, b"\xff")):
+            down = self._levels - level
+            across = (self._width >> down + (sizes & 0x0F)) + 1
+            count += across * ((self._height >> down + (sizes >> 4)) + 1)
+        return count * self._layers
 
 
 def _segments(

@@ -239,3 +239,19 @@ def test_patients_without_a_number_are_not_one_patient(tmp_path: Path) -> None:
     assert (first.PatientID, first.StudyDate) == (same.PatientID, same.StudyDate)
     assert first.PatientID != other.PatientID
     assert first.StudyDate != other.StudyDate
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cod: cod[:2] + b"\xff\xff" + cod[4:],
+        lambda cod: bytes([cod[0] | 1]) + cod[1:] + b"\x22" * (cod[5] + 1),
+        lambda cod: bytes([cod[0] | 1]) + cod[1:2] + b"\x01\x00" + cod[4:] + b"\x55" * (cod[5] + 1),
+    ],
+    ids=["layers", "precincts", "both"],
+)
+def test_a_frame_of_a_million_packets_is_refused(change: Callable[[bytes], bytes]) -> None:
+    frame, _ = encoded(np.tile(picture(12), (16, 16)), J2K, 12)
+    with pytest.raises(Refused) as refused:
+        jpeg2000.clean(with_segment(frame, 0xFF52, change))
+    assert refused.value.code == "decompression_bomb"

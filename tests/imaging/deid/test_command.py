@@ -168,3 +168,62 @@ def test_the_report_says_that_nobody_looked(desk: Path) -> None:
     run(desk, "out", "--report", str(desk / "report.json"))
     written = [result["report"] for result in json.loads((desk / "report.json").read_text()) if "report" in result]
     assert all(report["text"] is None and "not searched" in report["warnings"][0] for report in written)
+
+
+def test_a_single_file_that_crashes_the_decoder_is_named(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def crash(source: Path, *args: object, **options: object) -> Done:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    monkeypatch.setattr(batch, "work", crash)
+    monkeypatch.setattr(batch, "_forks", lambda: True)
+    source = str(desk / "in" / "QPAT-770131" / "again.dcm")
+    assert main([source, str(desk / "out"), "--header-only", "--key-file", str(desk / "key")]) == 1
+    assert f"refused: {source}: " in capsys.readouterr().err
+    assert contents(desk / "out") == {}
+
+
+def test_a_file_name_cannot_command_the_terminal(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "in" / "a\x1b[2J\nrefused: b\u202e Żółć.dcm").write_text("Qwertzuiop")
+    (desk / "in" / os.fsdecode(b"\xff.dcm")).write_text("Qwertzuiop")
+    assert run(desk, "out", "--report", str(desk / "report.json")) == 1
+    said = capsys.readouterr().err
+    assert "a\\x1b[2J\\nrefused: b\\u202e Żółć.dcm: This is no DICOM" in said
+    assert "\\udcff.dcm: " in said
+    assert not {"\x1b", "\u202e"} & set(said)
+    assert len(json.loads((desk / "report.json").read_text())) == 6
+
+
+@pytest.mark.parametrize("options", [["--hospital", "-1"], ["--hospital", "x"], ["--hospital", "9" * 30]])
+def test_a_hospital_without_a_number_is_wrong_use(desk: Path, options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(desk, "out", *options)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("place", ["nowhere/report.json", "in/QPAT-770131/again.dcm", "in"])
+def test_a_report_that_cannot_be_written_is_said_before_the_work(
+    desk: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    before = contents(desk / "in")
+    assert run(desk, "out", "--report", str(desk / place)) == 2
+    assert "--report" in capsys.readouterr().err
+    assert contents(desk / "out") == {}
+    assert contents(desk / "in") == before
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed, scandir = str(desk / "in" / "QPAT-770131"), os.scandir
+
+    def scan(path: str) -> object:
+        if str(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert run(desk, "out") == 1
+    assert f"refused: {closed}: This folder cannot be opened." in capsys.readouterr().err
