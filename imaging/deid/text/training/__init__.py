@@ -1,0 +1,1 @@
+"""How the network that finds burned-in text was trained; not needed to use it."""
