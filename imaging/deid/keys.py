@@ -3,6 +3,7 @@
 Everything is HMAC-SHA256 (RFC 2104), with the purpose in the message so that no result can serve for another.
 """
 
+import codecs
 import hmac
 import re
 import unicodedata
@@ -33,6 +34,7 @@ def read_keys(content: bytes) -> tuple[bytes, ...]:
     32 or more hex digits, an even number, are read as hex, any other line as its raw bytes. Raises ValueError when
     there is none, or one under 16 bytes.
     """
+    content = content.removeprefix(codecs.BOM_UTF8)  # some editors write it; it is no part of the key
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     keys = tuple(bytes.fromhex(line.decode()) if _HEX.fullmatch(line) else line for line in lines)
     if not keys or min(map(len, keys)) < _MIN_KEY_BYTES:

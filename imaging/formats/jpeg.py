@@ -19,7 +19,7 @@ _DATA_END_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 _FILL = re.compile(rb"\xff+")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 # More take longer to decode than any picture should; a progressive picture in colour has ten scans.
-_MOST_SEGMENTS, _MOST_SCANS = 10_000, 40
+_MOST_SEGMENTS, _MOST_SCANS = 10_000, 20
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 

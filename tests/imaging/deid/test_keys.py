@@ -59,3 +59,7 @@ def test_former_keys_only_recognise() -> None:
     assert new.uid(old.uid("1.2.3")) == old.uid("1.2.3")
     assert new.uid("1.2.3") == Keyed(b"x" * 32, 1, "").uid("1.2.3")
     assert not Keyed(b"x" * 32, 1, "").made(old.uid("1.2.3"))
+
+
+def test_an_editors_mark_is_no_part_of_the_key() -> None:
+    assert read_keys(b"\xef\xbb\xbf" + b"ab" * 32 + b"\r\n") == read_keys(b"ab" * 32)
