@@ -181,7 +181,7 @@ def full_range(request: HttpRequest, pk: str) -> HttpResponseBase:
 
 def _look(request: HttpRequest, pk: str, name: str, look: str) -> HttpResponseBase:
     file = _candidate(request, pk)
-    response = _picture(file, name)
+    response = _picture(file, name, file.assessment.get("previews", {}).get(name))
     services.record_look(file, cast(User, request.user), look)
     return response
 
@@ -189,15 +189,15 @@ def _look(request: HttpRequest, pk: str, name: str, look: str) -> HttpResponseBa
 @required(policies.is_curator)
 @require_safe
 def mask(request: HttpRequest, pk: str) -> HttpResponseBase:
-    return _picture(_candidate(request, pk), "mask.png")
+    file = _candidate(request, pk)
+    return _picture(file, "mask.png", file.segmentation.get("mask_sha256"))
 
 
 def _candidate(request: HttpRequest, pk: str) -> UploadedFile:
     return get_object_or_404(policies.visible_candidates(request.user), pk=pk)
 
 
-def _picture(file: UploadedFile, name: str) -> FileResponse:
-    sha256 = file.assessment.get("previews", {}).get(name)
+def _picture(file: UploadedFile, name: str, sha256: str | None) -> FileResponse:
     try:
         # A worker that came too late may have left an earlier picture: not what would be released.
         content = candidates.open_checked(file.pk, name, sha256) if sha256 else candidates.open_file(file.pk, name)

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from audit.services import record
 from curation.policies import OPEN_STAGES
-from curation.services.errors import AlreadyJudged, CurationError
-from curation.services.waiting import check_seen, locked, picture
+from curation.services.errors import CurationError
+from curation.services.waiting import check_seen, check_waits, locked, picture
 from datasets.models import Radiograph
 from datasets.models.collection import Quality
 from datasets.services import NewFile, add_radiograph
@@ -31,6 +31,7 @@ from intake.quarantine import Damaged
 from intake.words import REJECTIONS
 
 CLEAN_PIXELS = "113101"  # DICOM PS3.16 CID 7050
+MISSING = gettext_lazy("The picture is missing in the store. Tell whoever runs the portal.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def accept(
         try:
             radiograph = _into_library(row, curator, quality, attested)
         except FileNotFoundError:
-            raise CurationError(_("The picture is missing in the store. Tell whoever runs the portal.")) from None
+            raise CurationError(MISSING) from None
         row.deid_report = attested.report
         row.radiograph = radiograph
         _verdict(row, curator, Stage.ACCEPTED)
@@ -110,45 +111,51 @@ def record_look(file: UploadedFile, curator: User, look: str) -> None:
 
 @contextmanager
 def _attested(file: UploadedFile, *, looked: bool) -> Iterator[Attested]:
-    """Writes the candidate's image once more, checked by a person if one `looked`, into a folder that lives as long as
-    this does.
+    """The candidate's image in a folder that lives as long as this does; written once more, as checked by a person, if
+    one `looked`.
 
     Outside of any transaction: others judge meanwhile."""
     row = UploadedFile.objects.select_related("hospital").get(pk=file.pk)
-    if row.stage != Stage.CURATE:
-        raise AlreadyJudged(
-            _("This file is no longer waiting: somebody was faster. It is now: {stage}.").format(
-                stage=row.get_stage_display()
-            )
-        )
+    check_waits(row, Stage.CURATE)
     report = row.deid_report
     if not isinstance(report.get("text"), list):
         raise CurationError(
             _("The program has not looked for text in this picture, so it cannot be accepted. Reject it.")
         )
-    name = report["output"]["name"]
     with tempfile.TemporaryDirectory(prefix="cxr-accept-") as folder:
-        target = Path(folder, f"attested-{name}")
-        try:
-            source = candidates.fetch(row.pk, name, Path(folder, name), sha256=picture(row))
-            if looked:
-                key = keys.pseudonym_key(report["key_id"])
-                attest(source, target, key=key.secret, hospital=row.hospital.number)
-        except FileNotFoundError:
-            raise CurationError(_("The picture is missing in the store. Tell whoever runs the portal.")) from None
-        except Refused as refused:
-            raise CurationError(gettext(refused.message)) from None
-        except (Damaged, ValueError):
-            raise CurationError(_("The stored picture is damaged. Have it painted anew, or reject it.")) from None
+        image = _written(row, Path(folder), looked=looked)
+        yield Attested(image, picture(row), _checked_report(report, image) if looked else report)
+
+
+def _written(row: UploadedFile, folder: Path, *, looked: bool) -> Path:
+    name = row.deid_report["output"]["name"]
+    try:
+        source = candidates.fetch(row.pk, name, folder / name, sha256=picture(row))
         if not looked:
-            yield Attested(source, picture(row), report)
-            return
-        with target.open("rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        output = {"name": name, "size": target.stat().st_size, "sha256": sha256}
-        options = [*report["options"], CLEAN_PIXELS] if report.get("options") else []
-        attested = {**report, "checked": True, "needs_person": False, "options": options, "output": output}
-        yield Attested(target, picture(row), attested)
+            return source
+        target = folder / f"attested-{name}"
+        key = keys.pseudonym_key(row.deid_report["key_id"])
+        attest(source, target, key=key.secret, hospital=row.hospital.number)
+    except FileNotFoundError:
+        raise CurationError(MISSING) from None
+    except Refused as refused:
+        raise CurationError(_(refused.message)) from None
+    except (Damaged, ValueError):
+        raise CurationError(_("The stored picture is damaged. Have it painted anew, or reject it.")) from None
+    return target
+
+
+def _checked_report(report: dict[str, Any], image: Path) -> dict[str, Any]:
+    """The report of an image that a person has checked, as `image` now says of itself."""
+    with image.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    return {
+        **report,
+        "checked": True,
+        "needs_person": False,
+        "options": [*report["options"], CLEAN_PIXELS] if report.get("options") else [],
+        "output": {**report["output"], "size": image.stat().st_size, "sha256": sha256},
+    }
 
 
 def _verdict(row: UploadedFile, curator: User, stage: Stage) -> None:

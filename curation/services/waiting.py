@@ -10,12 +10,17 @@ def locked(file: UploadedFile, *stages: Stage) -> UploadedFile:
     """The row, locked in the caller's transaction. Raises AlreadyJudged when it is at none of `stages`."""
     rows = UploadedFile.objects.select_for_update(of=("self",)).select_related("batch__dataset", "group", "hospital")
     row = rows.get(pk=file.pk)
+    check_waits(row, *stages)
+    return row
+
+
+def check_waits(row: UploadedFile, *stages: Stage) -> None:
+    """Raises AlreadyJudged when the row is at none of `stages`."""
     if row.stage not in stages:
         stage = row.get_stage_display()
         raise AlreadyJudged(
             _("This file is no longer waiting: somebody was faster. It is now: {stage}.").format(stage=stage)
         )
-    return row
 
 
 def picture(file: UploadedFile) -> str:

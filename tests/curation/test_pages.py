@@ -65,8 +65,10 @@ def test_a_picture_that_is_not_the_candidates_is_not_shown(client: Client, file:
     file.save()
     assert b"".join(client.get(url).streaming_content).startswith(b"\x89PNG")
     file.assessment["previews"] = {"preview.png": "0" * 64}
+    file.segmentation["mask_sha256"] = "0" * 64
     file.save()
     assert client.get(url).status_code == 404
+    assert client.get(reverse("curation:mask", args=[file.pk])).status_code == 404
 
 
 @pytest.mark.parametrize("stage", [Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN, Stage.INSPECT, Stage.ASSESS])
