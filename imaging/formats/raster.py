@@ -134,13 +134,19 @@ def _png_depth(path: Path) -> int:
 
 
 def _count_chunks(path: Path) -> None:
-    """Raise Refused (decompression_bomb) for a PNG of more chunks than a picture is cut into."""
+    """Raise Refused for a PNG of more chunks than a picture is cut into (decompression_bomb), or that ends before one.
+
+    Pillow asks for the memory that a chunk claims before it reads it.
+    """
     with path.open("rb") as file:
-        at, size, count = 8, file.seek(0, 2), 0
-        while at < size:
+        at, size, count, kind = 8, file.seek(0, 2), 0, b""
+        while kind != b"IEND":
             file.seek(at)
-            at += 12 + int.from_bytes(file.read(4))
+            length, kind = int.from_bytes(file.read(4)), file.read(4)
+            at += 12 + length
             count += 1
+            if at > size:
+                raise Refused("truncated" if count > 1 else "undecodable")
             if count > _MOST_CHUNKS:
                 raise Refused("decompression_bomb")
 

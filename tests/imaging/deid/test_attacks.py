@@ -1,6 +1,7 @@
 """What a hostile sender would try: values that validate but spell a name, forged proofs, files without end."""
 
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -255,3 +256,16 @@ def test_a_frame_of_a_million_packets_is_refused(change: Callable[[bytes], bytes
     with pytest.raises(Refused) as refused:
         jpeg2000.clean(with_segment(frame, 0xFF52, change))
     assert refused.value.code == "decompression_bomb"
+
+
+def test_a_chunk_longer_than_the_file_asks_for_no_memory(tmp_path: Path) -> None:
+    out = BytesIO()
+    Image.fromarray(picture(8)).save(out, "PNG")
+    whole = out.getvalue()
+    (tmp_path / "in.png").write_bytes(whole[:-12] + b"\x7f\xff\xff\xf0tEXt" + NAME + whole[-12:])
+    tracemalloc.start()
+    with pytest.raises(Refused) as refused:
+        deidentify(tmp_path / "in.png", tmp_path / "out", key=KEY, key_id="t", hospital=1, patient=None)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+    assert refused.value.code == "truncated"
