@@ -34,8 +34,7 @@ def settle(pixels: Native | Encapsulated, boxes: Sequence[TextBox]) -> tuple[Nat
         if not painted:
             return pixels, "copied without decoding"
         values = paint(pixels.values(), painted, pixels.layout.photometric)
-        data = values.astype(pixels.layout.dtype(">" if pixels.big_endian else "<")).tobytes()
-        return replace(pixels, stream=BytesIO(data), offset=0), "text painted over"
+        return replace(pixels, stream=BytesIO(pixels.packed(values)), offset=0), "text painted over"
     values = pixels.values()
     plain = cleared(values, pixels.layout)
     removed = list(pixels.removed)

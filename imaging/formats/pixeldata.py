@@ -183,11 +183,23 @@ class Native:
 
     def values(self) -> NDArray[np.integer[Any]]:
         """The stored values (H, W) in native byte order, high bits cleared. Raises Refused (truncated)."""
-        data = bytearray()
-        for chunk in self.chunks():
-            data += chunk
-        values = np.frombuffer(data, dtype=self.layout.dtype(">" if self.big_endian else "<"))
-        return values.reshape(self.layout.rows, self.layout.columns).astype(self.layout.dtype("="), copy=False)
+        data = b"".join(self.chunks())
+        values = np.frombuffer(self._in_words(data), dtype=self._dtype)
+        return values.reshape(self.layout.rows, self.layout.columns).astype(self.layout.dtype("="))
+
+    def packed(self, values: NDArray[Any]) -> bytes:
+        """The bytes that ``values`` (H, W) are stored as."""
+        return self._in_words(values.astype(self._dtype).tobytes())
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return self.layout.dtype(">" if self.big_endian else "<")
+
+    def _in_words(self, data: bytes) -> bytes:
+        """Pixels of 8 bits in words of 16 change places in big endian (PS3.5 8.1.1, Annex D)."""
+        if self.layout.allocated == 8 and self.big_endian and self.vr == "OW":
+            return np.frombuffer(data, np.uint16).byteswap().tobytes()
+        return data
 
 
 def cleared(values: NDArray[Any], layout: Layout) -> NDArray[Any]:

@@ -55,7 +55,8 @@ def test_native_pixels_keep_their_syntax(syntax: str, bits: int, signed: bool, p
     order = ">" if syntax == BIG else "<"
     layout = Layout(120, 130, values.itemsize * 8, bits, signed, photometric)
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
-    found, done = settle(Native(BytesIO(b"head" + data), 4, "OW", layout, syntax), [BOX, LEFT_ALONE])
+    vr = "OB" if bits == 8 else "OW"
+    found, done = settle(Native(BytesIO(b"head" + data), 4, vr, layout, syntax), [BOX, LEFT_ALONE])
     after = found.values()
     black = values.max() if photometric == "MONOCHROME1" else values.min()
     assert done == "text painted over"
@@ -63,6 +64,16 @@ def test_native_pixels_keep_their_syntax(syntax: str, bits: int, signed: bool, p
     assert np.array_equal(outside(after), outside(values))
     assert isinstance(found, Native)
     assert len(b"".join(found.chunks())) == len(data)
+
+
+def test_pixels_of_8_bits_in_big_endian_words_are_seen_in_their_places() -> None:
+    values = picture(8)
+    data = values.reshape(-1, 2)[:, ::-1].tobytes()
+    pixels = Native(BytesIO(data), 0, "OW", Layout(120, 130, 8, 8, False, "MONOCHROME2"), BIG)
+    assert np.array_equal(pixels.values(), values)
+    found, _ = settle(pixels, [TextBox(11, 20, 39, 12)])
+    assert np.array_equal(found.values()[:, :11], values[:, :11])
+    assert (found.values()[20:32, 11:50] == values.min()).all()
 
 
 @pytest.mark.parametrize(("bits", "signed"), [(8, False), (12, False), (16, False), (12, True)])
