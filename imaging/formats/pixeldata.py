@@ -183,8 +183,10 @@ class Native:
 
     def values(self) -> NDArray[np.integer[Any]]:
         """The stored values (H, W) in native byte order, high bits cleared. Raises Refused (truncated)."""
-        data = b"".join(self.chunks())
-        values = np.frombuffer(self._in_words(data), dtype=self._dtype)
+        data = bytearray()
+        for chunk in self.chunks():  # joining them would keep each beyond its time
+            data += chunk
+        values = np.frombuffer(self._in_words(bytes(data)), dtype=self._dtype)
         return values.reshape(self.layout.rows, self.layout.columns).astype(self.layout.dtype("="))
 
     def packed(self, values: NDArray[Any]) -> bytes:
