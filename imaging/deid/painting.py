@@ -71,18 +71,8 @@ def _encode(values: NDArray[Any], syntax: str, layout: Layout) -> bytes:
     from pydicom.pixels.encoders.base import get_encoder
     from pydicom.uid import UID
 
-    options: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "bits_allocated": layout.allocated,
-        "bits_stored": layout.stored,
-        "pixel_representation": int(layout.signed),
-        "photometric_interpretation": layout.photometric,
-        "samples_per_pixel": 1,
-        "number_of_frames": 1,
-    }
     with guarded():
-        frame = bytes(get_encoder(UID(syntax)).encode(np.ascontiguousarray(values), **options))
+        frame = bytes(get_encoder(UID(syntax)).encode(np.ascontiguousarray(values), **layout.options()))
     if syntax == RLE:
         return rle.clean(frame, layout.rows * layout.columns, layout.allocated // 8)[0]
     return jpeg2000.clean(frame).data

@@ -62,6 +62,19 @@ class Layout:
         """The greatest value that BitsStored allows."""
         return (1 << self.stored - self.signed) - 1
 
+    def options(self) -> dict[str, Any]:
+        """The same as pydicom's decoders and encoders want it."""
+        return {
+            "rows": self.rows,
+            "columns": self.columns,
+            "bits_allocated": self.allocated,
+            "bits_stored": self.stored,
+            "pixel_representation": int(self.signed),
+            "photometric_interpretation": self.photometric,
+            "samples_per_pixel": 1,
+            "number_of_frames": 1,
+        }
+
     def dtype(self, order: str = "<") -> np.dtype[Any]:
         """The type of a stored value, in byte order ``order``."""
         return np.dtype(f"{order}{'i' if self.signed else 'u'}{self.allocated // 8}")
@@ -101,20 +114,14 @@ def decode_frame(frame: bytes, syntax: str, layout: Layout) -> NDArray[np.intege
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
-    options: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "bits_allocated": layout.allocated,
-        "bits_stored": layout.stored,
-        "pixel_representation": int(layout.signed),
-        "photometric_interpretation": layout.photometric,
-        "samples_per_pixel": 1,
-        "number_of_frames": 1,
-        "pixel_keyword": "PixelData",
-        "correct_unused_bits": False,  # they are to be seen
-    }
     with guarded():
-        values, _ = get_decoder(UID(syntax)).as_array(encapsulate([frame], has_bot=False), raw=True, **options)
+        values, _ = get_decoder(UID(syntax)).as_array(
+            encapsulate([frame], has_bot=False),
+            raw=True,
+            pixel_keyword="PixelData",  # type: ignore[arg-type]
+            correct_unused_bits=False,  # type: ignore[arg-type]  # they are to be seen
+            **layout.options(),
+        )
         if values.shape != (layout.rows, layout.columns):
             raise Refused("undecodable")
     return values
