@@ -5,12 +5,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PARTS = ("__init__.py", "deid/**/*", "formats/**/*")
+PARTS = ("__init__.py", "inference.py", "deid/**/*", "formats/**/*")
 LEFT_OUT = {"training", "__pycache__"}
 
 
 class EngineHook(BuildHookInterface):  # type: ignore[type-arg, misc]
-    """Adds imaging/{deid,formats} from the repository, or from the source distribution that it was put into."""
+    """Adds imaging/{deid,formats} and what they need: from the repository, or from the source distribution it is in."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)

@@ -1,22 +1,19 @@
 """From a radiograph to the mask of its lungs: one pass of the network, then what is plainly wrong is mended."""
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from imaging.inference import Network
 from imaging.lungs.preparation import prepare, resize, without_border
 
-WEIGHTS = Path(__file__).with_name("weights") / "lungs.onnx"
-"""The network; lungs.json beside it holds its version, its input's side in pixels, its conventions and its SHA-256."""
+NETWORK = Network(Path(__file__).with_name("weights") / "lungs.onnx")
+"""Its facts: its input's side in pixels (`size`) and its `conventions`, one output channel each."""
 _SPECK = 0.01
 """A component smaller than this part of the picture is no lung."""
 _SMALL = 0.5
@@ -52,33 +49,6 @@ class Segmentation:
         return found
 
 
-@cache
-def _facts() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    return facts
-
-
-@cache
-def _session() -> onnxruntime.InferenceSession:
-    """One session per process, made at the first use; raises RuntimeError when the weights are damaged."""
-    weights = WEIGHTS.read_bytes()
-    if hashlib.sha256(weights).hexdigest() != _facts()["sha256"]:
-        raise RuntimeError(f"{WEIGHTS.name} is damaged or does not belong to {WEIGHTS.stem}.json")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-
-
-# A session does not survive a fork: the child makes its own.
-os.register_at_fork(after_in_child=_session.cache_clear)
-
-
-def model_version() -> str:
-    """What names the weights in every record: their version and the first 8 digits of their SHA-256."""
-    return f"{_facts()['version']}-{_facts()['sha256'][:8]}"
-
-
 def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Segmentation:
     """The lungs of a frontal chest radiograph.
 
@@ -87,7 +57,7 @@ def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Seg
     array has two dimensions and the convention is known. U-Net after Ronneberger et al. 2015 with SELU and Dice loss
     as Prazuch et al. used them; see training/MODEL_CARD.md.
     """
-    conventions: list[str] = _facts()["conventions"]
+    conventions: list[str] = NETWORK.facts["conventions"]
     if convention not in conventions:
         raise ValueError(f"unknown convention {convention!r}: 'full' or 'field'")
     if pixels.ndim != 2 or pixels.size == 0:
@@ -103,7 +73,7 @@ def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Seg
             found, place = again, inside
     mask = np.zeros(pixels.shape, bool)
     mask[place] = found.enlarged(*pixels[place].shape)
-    return Segmentation(mask, found.confidence, model_version(), found.probability, place)
+    return Segmentation(mask, found.confidence, NETWORK.version, found.probability, place)
 
 
 @dataclass(frozen=True)
@@ -122,7 +92,7 @@ class _Look:
 
 def _look(pixels: NDArray[np.float32], channel: int) -> _Look:
     try:
-        canvas, frame = prepare(pixels, _facts()["size"])
+        canvas, frame = prepare(pixels, NETWORK.facts["size"])
     except ValueError:  # without contrast
         return _Look(np.zeros((1, 1), np.float32), np.zeros((1, 1), bool), 0.0)
     straight = _run(canvas, channel)[frame.on_canvas()]
@@ -164,8 +134,8 @@ def _within(outer: slice, inner: slice) -> slice:
 
 
 def _run(canvas: NDArray[np.float32], channel: int) -> NDArray[np.float32]:
-    output = _session().run(None, {"image": np.ascontiguousarray(canvas)[None, None]})[0]
-    return np.asarray(output[0, channel], dtype=np.float32)
+    lungs: NDArray[np.float32] = NETWORK(image=np.ascontiguousarray(canvas)[None, None])[0, channel]
+    return lungs
 
 
 def _two_lungs(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,21 +1,17 @@
 """What a picture shows, and which way round: a small network that has seen chests, laterals and much else."""
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from imaging.inference import Network
 from imaging.lungs.preparation import fit, without_border
 
-WEIGHTS = Path(__file__).with_name("weights") / "view.onnx"
-"""The network; view.json beside it holds its version, its input's side in pixels and its SHA-256."""
+NETWORK = Network(Path(__file__).with_name("weights") / "view.onnx")
+"""Its facts: its input's side in pixels (`size`)."""
 
 Name = Literal["frontal", "lateral", "other"]
 _NAMES: tuple[Name, ...] = ("frontal", "lateral", "other")
@@ -46,28 +42,6 @@ class View:
         return int(np.argmax(self.turned))
 
 
-@cache
-def _facts() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    return facts
-
-
-@cache
-def _session() -> onnxruntime.InferenceSession:
-    """One session per process, made at the first use; raises RuntimeError when the weights are damaged."""
-    weights = WEIGHTS.read_bytes()
-    if hashlib.sha256(weights).hexdigest() != _facts()["sha256"]:
-        raise RuntimeError(f"{WEIGHTS.name} is damaged or does not belong to {WEIGHTS.stem}.json")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-
-
-# A session does not survive a fork: the child makes its own.
-os.register_at_fork(after_in_child=_session.cache_clear)
-
-
 def recognise(pixels: NDArray[np.float32]) -> View:
     """What a (H, W) picture of any range, bright = dense, shows. One without contrast is `other`.
 
@@ -77,12 +51,12 @@ def recognise(pixels: NDArray[np.float32]) -> View:
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError("a radiograph is a two-dimensional array")
     try:
-        canvas, _ = fit(pixels[without_border(pixels)], _facts()["size"])
+        canvas, _ = fit(pixels[without_border(pixels)], NETWORK.facts["size"])
     except ValueError:
         return View(0.0, 0.0, 1.0, 0.0, (1.0, 0.0, 0.0, 0.0), 0.5)
     canvas = (canvas - canvas.mean()) / max(float(canvas.std()), 1e-6)
     both = np.stack([canvas, canvas[:, ::-1]])[:, None].astype(np.float32)
-    straight, mirrored = np.asarray(_session().run(None, {"image": both})[0], dtype=np.float64)
+    straight, mirrored = NETWORK(image=both).astype(np.float64)
     shows = (_softmax(straight[:3]) + _softmax(mirrored[:3])) / 2
     inverted = (_sigmoid(straight[3]) + _sigmoid(mirrored[3])) / 2
     # What has been turned to the right is turned to the left in the mirror.

@@ -1,22 +1,18 @@
 """Where in a picture there is text: one pass of a small network, and the boxes around what it marks."""
 
-import hashlib
-import json
-import os
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from imaging.inference import Network
+
 from . import preparation
 
-WEIGHTS = Path(__file__).with_name("weights") / "text.onnx"
-"""The network; text.json beside it holds its version and SHA-256."""
+NETWORK = Network(Path(__file__).with_name("weights") / "text.onnx")
 _STRIDE = 4  # one output pixel stands for 4 x 4 of the input
 _MULTIPLE = 32  # the input's sides are multiples of this
 # The network marks the letters; a box reaches as far beyond them as an end of a line may have gone unmarked.
@@ -56,11 +52,6 @@ class Candidate(NamedTuple):
         """The smallest box around all of them."""
         left, top, right, bottom, score = zip(*all_, strict=True)
         return cls(min(left), min(top), max(right), max(bottom), max(score))
-
-
-def version() -> str:
-    """What names the weights in every record: their version and the first 8 digits of their SHA-256."""
-    return f"{_facts()['version']}-{_facts()['sha256'][:8]}"
 
 
 def candidates(picture: NDArray[np.float32], low: float, look: float = 1) -> list[Candidate]:
@@ -109,33 +100,6 @@ def _probability(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of text, at every fourth row and column."""
     height, width = picture.shape
     padded = np.pad(picture, ((0, -height % _MULTIPLE), (0, -width % _MULTIPLE)), mode="reflect")
-    output = _session().run(None, {"picture": preparation.channels(padded)[None]})[0]
     rows, columns = -(-height // _STRIDE), -(-width // _STRIDE)
-    return np.asarray(output[0, :rows, :columns], dtype=np.float32)
-
-
-@cache
-def _facts() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    return facts
-
-
-@cache
-def _session() -> onnxruntime.InferenceSession:
-    """One session per process, made at the first use; raises RuntimeError when the weights are damaged."""
-    weights = WEIGHTS.read_bytes()
-    if hashlib.sha256(weights).hexdigest() != _facts()["sha256"]:
-        raise RuntimeError(f"{WEIGHTS.name} is damaged or does not belong to {WEIGHTS.stem}.json")
-    return single_threaded(weights)
-
-
-def single_threaded(model: bytes) -> onnxruntime.InferenceSession:
-    """A session that uses one thread and says nothing: workers are processes, and logs never quote a picture."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-# A session does not survive a fork: the child makes its own.
-os.register_at_fork(after_in_child=_session.cache_clear)
+    probability: NDArray[np.float32] = NETWORK(picture=preparation.channels(padded)[None])[0, :rows, :columns]
+    return probability

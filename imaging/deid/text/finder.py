@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from imaging.deid.boxes import TextBox
 
 from . import preparation
-from .detector import Candidate, candidates, joined, version
+from .detector import NETWORK, Candidate, candidates, joined
 from .markers import marker
 from .recogniser import read
 from .result import Text
@@ -35,7 +35,7 @@ def find(stored: NDArray[np.integer[Any]]) -> Text:
     if stored.ndim != 2 or stored.size == 0:
         raise ValueError("a radiograph is a two-dimensional array")
     if min(stored.shape) < _SMALLEST or stored.min() == stored.max():
-        return Text((), False, version())
+        return Text((), False, NETWORK.version)
     stretched = preparation.stretched(stored)
     grey = (np.clip(stretched, 0, 1) * 255).astype(np.uint8)
     found = candidates(stretched, DOUBTED)
@@ -46,7 +46,7 @@ def find(stored: NDArray[np.integer[Any]]) -> Text:
     boxes = tuple(_box(candidate, name) for candidate, name in zip(sure, _markers(grey, sure), strict=True))
     area = sum(box.width * box.height for box in boxes if box.painted)
     doubtful = len(sure) < len(found) or len(boxes) > _MANY or area > _MUCH * stored.size
-    return Text(boxes, doubtful, version())
+    return Text(boxes, doubtful, NETWORK.version)
 
 
 def _box(candidate: Candidate, name: str) -> TextBox:

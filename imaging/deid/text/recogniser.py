@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from imaging.inference import single_threaded
+
 _HIGH = 48  # the height of a line, as the recogniser was trained
 _WIDE = 480  # longer lines are squeezed: only short ones can be a marker
 
@@ -18,12 +20,8 @@ _WIDE = 480  # longer lines are squeezed: only short ones can be a marker
 def _session(name: str) -> onnxruntime.InferenceSession:
     """One session per process, made at the first use, with one thread: the pool of workers uses the processors."""
     cv2.setNumThreads(1)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # pictures differ in size: an arena only grows
     model = files("rapidocr_onnxruntime").joinpath("models", name).read_bytes()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return single_threaded(model, arena=False)  # lines differ in length
 
 
 # A session does not survive a fork: the child makes its own.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imaging.deid.text import detector, preparation
+from imaging.inference import single_threaded
 
 _LOOKED_AT = 960
 _TEXT = 0.2
@@ -25,9 +26,7 @@ _TEXT = 0.2
 
 def own_text(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where PaddleOCR's v4 detector sees print: nothing is learned there, because nobody has labelled it."""
-    session = detector.single_threaded(
-        (files("rapidocr_onnxruntime") / "models" / "ch_PP-OCRv4_det_infer.onnx").read_bytes()
-    )
+    session = single_threaded((files("rapidocr_onnxruntime") / "models" / "ch_PP-OCRv4_det_infer.onnx").read_bytes())
     height, width = picture.shape
     scale = _LOOKED_AT / max(height, width)
     size = tuple(round(side * scale / 32) * 32 for side in (width, height))
