@@ -30,17 +30,19 @@ class UploadBatch(models.Model):
 
 
 class Stage(models.TextChoices):
-    """Where a file stands. The first four name the work that is to be done next; the last three are final."""
+    """Where a file stands. The first four name the work that is to be done next; the last four are final."""
 
     INSPECT = "inspect", _("inspection")
     DEIDENTIFY = "deidentify", _("de-identification")
     SEGMENT = "segment", _("lung segmentation")
     ASSESS = "assess", _("quality check")
+    DESCRIBE = "describe", _("waiting for its diagnosis")
     CURATE = "curate", _("waiting for a curator")
     SET_ASIDE = "set_aside", _("set aside for a person")
     ACCEPTED = "accepted", _("accepted")
     REJECTED = "rejected", _("rejected")
     WITHDRAWN = "withdrawn", _("withdrawn")
+    UNPACKED = "unpacked", _("unpacked")
 
 
 class Priority(models.IntegerChoices):
@@ -53,7 +55,7 @@ class Priority(models.IntegerChoices):
 
 WORK_STAGES = (Stage.INSPECT, Stage.DEIDENTIFY, Stage.SEGMENT, Stage.ASSESS)
 NEEDS_ORIGINAL = (Stage.INSPECT, Stage.DEIDENTIFY)
-FINAL_STAGES = (Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN)
+FINAL_STAGES = (Stage.ACCEPTED, Stage.REJECTED, Stage.WITHDRAWN, Stage.UNPACKED)
 
 
 class UploadedFile(Demographics):
@@ -63,12 +65,26 @@ class UploadedFile(Demographics):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(UploadBatch, on_delete=models.PROTECT, related_name="files")
     hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="+")
+    container = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="contents", help_text=_("Its ZIP file.")
+    )
     group = models.ForeignKey(
-        "datasets.DiagnosisGroup", on_delete=models.PROTECT, related_name="+", verbose_name=_("diagnosis")
+        "datasets.DiagnosisGroup",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("diagnosis"),
+        help_text=_("Without one the file waits for it before a curator sees it."),
     )
     sealed_name = models.TextField(blank=True, help_text=_("The hospital's file name, encrypted; emptied in time."))
     size = models.PositiveBigIntegerField(_("size in bytes"))
-    sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text=_("Of the original; empty until inspection, where it came in pieces.")
+    )
+    instance_hash = models.CharField(
+        max_length=64, blank=True, help_text=_("The SOP Instance UID under the pseudonym key.")
+    )
     received_at = models.DateTimeField(default=timezone.now)
 
     patient_key_hash = models.CharField(max_length=64, blank=True)
@@ -116,9 +132,14 @@ class UploadedFile(Demographics):
             # The same bytes twice from one hospital are one file, unless the first was turned away or taken back.
             models.UniqueConstraint(
                 fields=["hospital", "sha256"],
-                condition=~Q(stage__in=["rejected", "withdrawn"]),
+                condition=~Q(stage__in=["rejected", "withdrawn"]) & ~Q(sha256=""),
                 name="upload_bytes_once_per_hospital",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["hospital", "instance_hash"],
+                condition=~Q(stage__in=["rejected", "withdrawn"]) & ~Q(instance_hash=""),
+                name="upload_instance_once_per_hospital",
+            ),
         ]
         verbose_name = _("uploaded file")
         verbose_name_plural = _("uploaded files")

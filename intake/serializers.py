@@ -47,7 +47,7 @@ class BatchSerializer(serializers.ModelSerializer[UploadBatch]):
 class UploadedFileSerializer(serializers.ModelSerializer[UploadedFile]):
     name = serializers.SerializerMethodField(help_text="As your hospital named it; null once it was purged.")
     batch = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-    class_id = serializers.IntegerField(source="group.class_id", read_only=True)
+    class_id = serializers.IntegerField(source="group.class_id", read_only=True, allow_null=True)
     reason = serializers.SerializerMethodField()
     filename = serializers.CharField(
         source="radiograph.filename", read_only=True, default=None, help_text="In the dataset, once it is accepted."

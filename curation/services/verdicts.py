@@ -168,6 +168,8 @@ def _verdict(row: UploadedFile, curator: User, stage: Stage) -> None:
 
 def _into_library(row: UploadedFile, curator: User, quality: str, attested: Attested) -> Radiograph:
     report, lungs, assessment = attested.report, row.segmentation, row.assessment
+    if row.group is None:
+        raise CurationError(_("The hospital has not given the diagnosis yet."))
 
     def new(name: str, sha256: str) -> NewFile:
         return NewFile(open=lambda: candidates.open_file(row.pk, name), sha256=sha256)

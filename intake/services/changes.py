@@ -68,9 +68,15 @@ def repaint(row: UploadedFile, boxes: list[dict[str, Any]]) -> None:
 
 
 def update_file(
-    file: UploadedFile, *, user: Any, group: DiagnosisGroup, demographics: Mapping[str, Any], patient_key: str = ""
+    file: UploadedFile,
+    *,
+    user: Any,
+    group: DiagnosisGroup | None,
+    demographics: Mapping[str, Any],
+    patient_key: str = "",
 ) -> UploadedFile:
-    """Changes the diagnosis and the patient's data of a file that has no verdict yet; an empty key changes no patient.
+    """Changes the diagnosis and the patient's data of a file that has no verdict yet; an empty key changes no patient,
+    and no group leaves the diagnosis as it is. What waited for its diagnosis goes on to the curators.
 
     Another patient means another pseudonym in the image, so that the file is de-identified once more. Raises
     IntakeError when there is a verdict, or when the original that this takes was destroyed."""
@@ -78,10 +84,10 @@ def update_file(
         row = UploadedFile.objects.select_for_update(of=("self",)).select_related("hospital", "batch").get(pk=file.pk)
         if row.stage in FINAL_STAGES:
             raise IntakeError(_("This file has its verdict already; it can no longer be changed here."))
-        if group.dataset_id != row.batch.dataset_id:
+        if group is not None and group.dataset_id != row.batch.dataset_id:
             raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
         before = _described(row)
-        row.group = group
+        row.group = group or row.group
         for field in DEMOGRAPHICS:
             if field in demographics:
                 setattr(row, field, demographics[field])
@@ -91,6 +97,8 @@ def update_file(
             return row
         if "patient_key" in changed and row.stage != Stage.INSPECT:
             _make_anew(row)
+        elif row.stage == Stage.DESCRIBE and row.group_id is not None:
+            move(row, Stage.CURATE)
         else:
             row.save()
         record("file.edited", actor=user, about=row, fields=changed)

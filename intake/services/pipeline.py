@@ -1,4 +1,5 @@
-"""The state machine of a file: inspect, de-identify, segment, assess, then a person.
+"""The state machine of a file: inspect, de-identify, segment, assess, then a person: the hospital while the diagnosis
+is missing, the curator after it.
 
 A stage is claimed in one short transaction, worked on outside any, and stored in another one that first checks that
 the claim still holds. So a task may come twice, late or not at all, and its worker may die anywhere.
@@ -8,6 +9,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 import structlog
 from django.conf import settings
@@ -24,7 +26,7 @@ from intake.services.publishing import publish_on_commit
 
 logger = structlog.get_logger(__name__)
 
-NEXT = dict(zip(WORK_STAGES, (*WORK_STAGES[1:], Stage.CURATE), strict=True))
+NEXT = dict(pairwise(WORK_STAGES))
 RETRY_SECONDS = (5, 30, 120)  # before the second, third, ... attempt after an unexpected error
 
 # Of reasons that arise here; `intake.words` says them to people in their language.
@@ -108,7 +110,7 @@ def _finish(claim: Claim, outcome: stages.Outcome, milliseconds: int) -> None:
             return
         outcome.apply(row)
         _close(claim, StageRun.Status.DONE, result={**outcome.result, "ms": milliseconds})
-        move(row, NEXT[Stage(claim.stage)])
+        move(row, NEXT.get(Stage(claim.stage), person_stage(row)))
         record("stage.done", about=row, stage=claim.stage, attempt=claim.attempt, ms=milliseconds)
 
 
@@ -149,6 +151,11 @@ def _close(
 def close_running(row: UploadedFile, status: str, code: str) -> None:
     """Ends the runs that nobody will end any more. The caller has locked the row."""
     row.runs.filter(status=StageRun.Status.RUNNING).update(status=status, finished_at=timezone.now(), reason_code=code)
+
+
+def person_stage(row: UploadedFile) -> Stage:
+    """Who has to do something with a file that the workers are done with."""
+    return Stage.CURATE if row.group_id is not None else Stage.DESCRIBE
 
 
 def move(row: UploadedFile, stage: Stage) -> None:

@@ -35,7 +35,7 @@ def receive_file(
     user: Any,
     name: str,
     sealed: Sealed,
-    group: DiagnosisGroup,
+    group: DiagnosisGroup | None,
     demographics: Mapping[str, Any] | None = None,
     patient_key: str = "",
     set: str = "",
@@ -43,11 +43,12 @@ def receive_file(
     """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
 
     `demographics` may hold sex ("F", "M"), age (years), smoke ("yes", "no", "former") and smoke_packyears; what is
-    not known is left out or None. `patient_key` is the hospital's own; only its keyed hash is stored. Raises
+    not known is left out or None. Without a `group` the file waits for its diagnosis after processing. `sealed.sha256`
+    may be empty: inspection finds it then. `patient_key` is the hospital's own; only its keyed hash is stored. Raises
     Duplicate when the hospital sent these bytes before (the blob is then gone) and IntakeError for a diagnosis that
     is not of the batch's dataset.
     """
-    if group.dataset_id != batch.dataset_id:
+    if group is not None and group.dataset_id != batch.dataset_id:
         sealed.discard()
         raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
     earlier = _same_bytes(batch.hospital_id, sealed.sha256)
@@ -88,6 +89,8 @@ def receive_file(
 
 
 def _same_bytes(hospital_id: int, sha256: str) -> UploadedFile | None:
+    if not sha256:
+        return None
     return (
         UploadedFile.objects.filter(hospital_id=hospital_id, sha256=sha256)
         .exclude(stage__in=[Stage.REJECTED, Stage.WITHDRAWN])

@@ -79,6 +79,17 @@ def test_a_file_that_waits_or_is_through_is_left_alone(work: Any, world: World, 
     assert _reload(world.files[stage]).stage == stage
 
 
+def test_a_file_without_diagnosis_waits_for_it_and_then_for_a_curator(work: Any, send: Send, world: World) -> None:
+    file = send(b"bytes", group=None)
+    for _ in WORK_STAGES:
+        services.run_stage(file.pk, "t1")
+    assert _reload(file).stage == Stage.DESCRIBE
+    services.update_file(file, user=world.hospital_user, group=None, demographics={"age": 50})
+    assert (_reload(file).stage, _reload(file).age) == (Stage.DESCRIBE, 50)
+    services.update_file(file, user=world.hospital_user, group=world.group, demographics={})
+    assert _reload(file).stage == Stage.CURATE
+
+
 def test_an_unknown_file_is_nothing_to_do(db: None) -> None:
     services.run_stage("00000000-0000-0000-0000-000000000000", "task")
 
