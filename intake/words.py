@@ -1,5 +1,6 @@
 """What codes mean to a person. Codes are stored, words are said in the reader's language."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
@@ -31,11 +32,28 @@ REJECTIONS: dict[str, Promise] = {
 }
 
 QUALITY_REASONS: dict[str, Promise] = {
+    "not_chest": _("This does not look like a chest radiograph. Check the picture, and reject it if it is none."),
+    "lateral": _("This looks like a lateral view. Only frontal views (PA, AP) belong here."),
+    "inverted": _("The grey scale looks inverted. Ask for the image with air dark."),
+    "rotated": _("The picture looks turned. Ask for it upright."),
+    "mirrored": _("Left and right look exchanged, or the heart lies on the right. Compare with the side marker."),
+    "cut": _("The lungs are cut off at the edge. Ask for the whole picture."),
+    "framed": _("There is a wide border around it, as in a screenshot. Ask for the original."),
+    "flat": _("Hardly any contrast. Ask for the original."),
+    "saturated": _("Large parts are plain black or white. Ask for the original."),
+    "posterised": _("Too few grey levels. Ask for the original."),
     "no_lungs": _("No lungs were found."),
     "one_lung": _("Only one lung was found."),
     "resolution": _("The lungs are under 300 px high or wide."),
     "unsure": _("The network is unsure about the outline of the lungs."),
     "shape": _("The outline does not look like two lungs."),
+    "outlier": _("The outline is shaped less like lungs than others in this dataset. Check the mask."),
+}
+
+VIEWS: dict[str, Promise] = {
+    "frontal": _("frontal"),
+    "lateral": _("lateral"),
+    "other": _("no chest radiograph"),
 }
 
 ERRORS: dict[str, Promise] = {
@@ -60,8 +78,32 @@ def reason(file: UploadedFile) -> str:
     return gettext(file.reason) if file.reason else ""
 
 
-def quality_reasons(assessment: dict[str, Any]) -> list[str]:
-    return [str(QUALITY_REASONS.get(code, code.replace("_", " "))) for code in assessment.get("reasons", [])]
+@dataclass(frozen=True)
+class QualityReason:
+    """Why a quality is Bad. percent: how sure the program is, 0..99; None where there is nothing to be unsure of."""
+
+    code: str
+    words: str
+    percent: int | None = None
+
+    def __str__(self) -> str:
+        if self.percent is None:
+            return self.words
+        return gettext("{words} ({percent} % sure)").format(words=self.words, percent=self.percent)
+
+
+def quality_reasons(assessment: dict[str, Any]) -> list[QualityReason]:
+    """The reasons of an assessment, the most serious first."""
+    findings = assessment.get("findings", {})
+    return [
+        QualityReason(code, str(QUALITY_REASONS.get(code, code.replace("_", " "))), _percent(findings.get(code)))
+        for code in assessment.get("reasons", [])
+    ]
+
+
+def _percent(sure: float | None) -> int | None:
+    # A rule that holds, holds; a network is never quite sure.
+    return None if sure is None or sure >= 1 else min(99, round(100 * sure))
 
 
 def run_reason(code: str, text: str) -> str:

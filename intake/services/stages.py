@@ -151,11 +151,15 @@ def _assess(file: UploadedFile) -> Outcome:
         to_png(pixels, work / PREVIEW, max_side=PREVIEW_SIDE)
         dark_is_dense = file.facts.get("photometric") == "MONOCHROME1"
         to_png(enhanced(stored(candidate), PREVIEW_SIDE, inverted=dark_is_dense), work / ENHANCED)
-        judged = quality.assess(mask, file.segmentation["confidence"])
+        judged = quality.assess(mask, file.segmentation["confidence"], pixels)
         assessment: dict[str, Any] = {
             "quality": str(judged.quality),
             "score": round(float(judged.score), 4),
             "reasons": [str(reason) for reason in judged.reasons],
+            "findings": {code: round(float(sure), 3) for code, sure in judged.findings.items()},
+            "usable": judged.usable,
+            "view": judged.view,
+            "turned": judged.turned,
             "properties": {key: round(float(value), 4) for key, value in judged.properties.items()},
             "lung_height_px": int(judged.lung_height_px),
             "lung_width_px": int(judged.lung_width_px),

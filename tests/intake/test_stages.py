@@ -115,7 +115,7 @@ def test_a_picture_without_lungs_is_bad_and_still_gets_to_the_curator(
 
 
 def test_every_reason_of_the_quality_check_has_its_words() -> None:
-    assert set(words.QUALITY_REASONS) == set(quality.REASONS)
+    assert set(words.QUALITY_REASONS) == {*quality.REASONS, *quality.FINDINGS, "outlier"}
 
 
 @pytest.mark.parametrize(
