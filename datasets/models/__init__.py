@@ -1,5 +1,6 @@
 from datasets.models.collection import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
 from datasets.models.release import Archive, Download, Release, ReleaseItem
+from datasets.models.segmentation import SegmentationEntry, SegmentationSource, Set
 
 __all__ = [
     "Archive",
@@ -12,4 +13,7 @@ __all__ = [
     "Radiograph",
     "Release",
     "ReleaseItem",
+    "SegmentationEntry",
+    "SegmentationSource",
+    "Set",
 ]

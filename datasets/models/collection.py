@@ -14,6 +14,13 @@ def library_storage():  # type: ignore[no-untyped-def]  # a callable, so that mi
 class Dataset(models.Model):
     """A collection under one title, licence and agreement, e.g. POLCOVID."""
 
+    class Kind(models.TextChoices):
+        RADIOGRAPHS = "radiographs", _("radiographs with diagnoses")
+        SEGMENTATION = "segmentation", _("lung masks drawn by hand")
+
+    kind = models.CharField(
+        _("kind"), max_length=16, choices=Kind, default=Kind.RADIOGRAPHS, db_default=Kind.RADIOGRAPHS.value
+    )
     slug = models.SlugField(_("short name in addresses"), max_length=60, unique=True)
     origin = models.CharField(
         _("origin"), max_length=60, help_text=_("The column 'origin' of the metadata, e.g. POLCOVID.")
@@ -37,6 +44,11 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_segmentation(self) -> bool:
+        """A collection of masks by source: it has no diagnosis groups, and a grant covers all of it."""
+        return self.kind == self.Kind.SEGMENTATION
 
 
 class DiagnosisGroup(models.Model):

@@ -3,10 +3,12 @@ import uuid
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models.collection import Dataset, DiagnosisGroup, Radiograph
+from datasets.models.segmentation import SegmentationEntry, SegmentationSource
 
 
 def archives_storage():  # type: ignore[no-untyped-def]  # a callable, so that migrations do not freeze the place
@@ -42,15 +44,24 @@ class Release(models.Model):
 
 
 class ReleaseItem(models.Model):
-    """One image as it was on the day: its metadata row and the hashes and places of its files."""
+    """One image as it was on the day: its metadata row and the hashes and places of its files.
+
+    It is a radiograph with its group, or an entry of a segmentation collection with its source.
+    """
 
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="items")
-    radiograph = models.ForeignKey(Radiograph, on_delete=models.PROTECT, related_name="release_items")
-    group = models.ForeignKey(DiagnosisGroup, on_delete=models.PROTECT, related_name="+")
+    radiograph = models.ForeignKey(
+        Radiograph, null=True, blank=True, on_delete=models.PROTECT, related_name="release_items"
+    )
+    group = models.ForeignKey(DiagnosisGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    entry = models.ForeignKey(
+        SegmentationEntry, null=True, blank=True, on_delete=models.PROTECT, related_name="release_items"
+    )
+    source = models.ForeignKey(SegmentationSource, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     filename = models.CharField(max_length=120)
     metadata = models.JSONField(help_text=_("The row of the image metadata, column by column."))
     files = models.JSONField(
-        help_text=_("By content (radiographs, lung_regions, lung_masks): a list of name, path in the library, sha256.")
+        help_text=_("By content (radiographs, lung_masks …): a list of name, path in the library, sha256.")
     )
 
     deidentification = models.JSONField(
@@ -60,7 +71,14 @@ class ReleaseItem(models.Model):
 
     class Meta:
         ordering = ["release_id", "filename"]
-        constraints = [models.UniqueConstraint(fields=["release", "filename"], name="release_filename_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "filename"], name="release_filename_once"),
+            models.CheckConstraint(
+                condition=Q(radiograph__isnull=False, group__isnull=False, entry=None, source=None)
+                | Q(radiograph=None, group=None, entry__isnull=False, source__isnull=False),
+                name="item_of_one_kind",
+            ),
+        ]
         verbose_name = _("release item")
         verbose_name_plural = _("release items")
 
@@ -69,12 +87,14 @@ class ReleaseItem(models.Model):
 
 
 class Archive(models.Model):
-    """A file of a release that can be downloaded: a ZIP per group and content, or a metadata table."""
+    """A file of a release that can be downloaded: a ZIP per group (or source) and content, or a metadata table."""
 
     class Content(models.TextChoices):
         RADIOGRAPHS = "radiographs", _("radiographs")
         LUNG_REGIONS = "lung_regions", _("lung regions")
         LUNG_MASKS = "lung_masks", _("lung masks")
+        MASKS = "masks", _("masks drawn by hand")
+        IMAGES = "images", _("unprocessed images")
         METADATA = "metadata", _("metadata")
         DEIDENTIFICATION = "deidentification", _("de-identification")
 
@@ -93,6 +113,9 @@ class Archive(models.Model):
         on_delete=models.PROTECT,
         related_name="archives",
         help_text=_("Empty: it covers every group and needs a grant for every group."),
+    )
+    source = models.ForeignKey(
+        SegmentationSource, null=True, blank=True, on_delete=models.PROTECT, related_name="archives"
     )
     content = models.CharField(max_length=16, choices=Content)
     part = models.PositiveIntegerField(default=1)
