@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,16 +93,6 @@ def stored(path: Path) -> NDArray[np.integer[Any]]:
         raster.check_stream(path)
     image, _ = raster.open_image(path, kind)
     return np.asarray(image.convert("L") if image.mode == "RGB" else image)
-
-
-def to_png(pixels: NDArray[np.float32], target: Path | BinaryIO, max_side: int | None = None) -> None:
-    """Write (H, W) values in 0..1 as an 8 bit grey PNG, made smaller so that no side exceeds ``max_side``."""
-    from PIL import Image
-
-    image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
-    if max_side is not None and max(image.size) > max_side:
-        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    image.save(target, format="PNG")
 
 
 def _from_dicom(header: Header) -> Inspection:

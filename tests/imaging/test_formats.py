@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging.formats import Format, Refused, decode, inspect, sniff, to_png
+from imaging.formats import Format, Refused, decode, inspect, sniff, to_png, write_png
 
 from .deid import corpus
 from .deid.corpus import DEFLATED, EXPLICIT, leaks, native
@@ -262,6 +262,14 @@ def test_to_png(tmp_path: Path) -> None:
     to_png(np.linspace(0, 1, 60_000, dtype=np.float32).reshape(300, 200), tmp_path / "out.png", max_side=150)
     image = Image.open(tmp_path / "out.png")
     assert (image.mode, image.size) == ("L", (100, 150))
+
+
+@pytest.mark.parametrize(("pixels", "mode"), [((RAMP >> 4).astype(np.uint8), "L"), (RAMP > 100, "1")])
+def test_write_png_keeps_every_value(pixels: np.ndarray, mode: str, tmp_path: Path) -> None:
+    write_png(pixels, tmp_path / "out.png")
+    image = Image.open(tmp_path / "out.png")
+    assert image.mode == mode
+    np.testing.assert_array_equal(image, pixels)
 
 
 def test_parsers_are_silent(tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> None:
