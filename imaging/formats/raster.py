@@ -48,7 +48,7 @@ def open_image(path: Path, kind: Format) -> tuple[Image.Image, bool]:
             with path.open("rb") as file:
                 check_directory(file)
         if kind is Format.PNG:
-            _count_chunks(path)
+            check_chunks(path)
         image: Image.Image = Image.open(path, formats=[kind.name])
         check_size(*image.size)
         if image.mode not in _GREY_MODES | _COLOUR_MODES:
@@ -133,7 +133,7 @@ def _png_depth(path: Path) -> int:
         return file.read(25)[24]
 
 
-def _count_chunks(path: Path) -> None:
+def check_chunks(path: Path) -> None:
     """Raise Refused for a PNG of more chunks than a picture is cut into (decompression_bomb), or that ends before one.
 
     Pillow asks for the memory that a chunk claims before it reads it.
