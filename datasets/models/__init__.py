@@ -1,4 +1,5 @@
 from datasets.models.collection import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
+from datasets.models.quality import QualityDistribution
 from datasets.models.release import Archive, Download, Release, ReleaseItem
 from datasets.models.segmentation import SegmentationEntry, SegmentationSource, Set
 
@@ -10,6 +11,7 @@ __all__ = [
     "LungMask",
     "LungRegion",
     "Patient",
+    "QualityDistribution",
     "Radiograph",
     "Release",
     "ReleaseItem",

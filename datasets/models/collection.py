@@ -158,6 +158,9 @@ class Radiograph(Demographics):
     view = models.CharField(_("view"), max_length=16, blank=True)
     quality = models.CharField(_("quality"), max_length=4, choices=Quality)
     quality_score = models.FloatField(_("quality score"), null=True, blank=True)
+    assessment = models.JSONField(
+        _("quality check"), default=dict, help_text=_("What the quality check found; empty where it did not run.")
+    )
     subtype = models.CharField(_("subtype"), max_length=8, blank=True)
     set = models.CharField(_("set"), max_length=16, blank=True)
     deid_report = models.JSONField(_("de-identification report"), default=dict)

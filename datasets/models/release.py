@@ -28,6 +28,10 @@ class Release(models.Model):
     about = models.JSONField(
         default=dict, help_text=_("What README and LICENSE of the archives say: the dataset's words on the day.")
     )
+    quality = models.JSONField(
+        default=dict,
+        help_text=_("The dataset's quality scores on the day: counts by thousandths, and the fences of outliers."),
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.BUILDING)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -68,6 +72,9 @@ class ReleaseItem(models.Model):
         default=dict,
         help_text=_("The row of the de-identification report; empty in releases from before there was one."),
     )
+    quality = models.JSONField(
+        default=dict, help_text=_("The row of the quality report; empty in releases from before there was one.")
+    )
 
     class Meta:
         ordering = ["release_id", "filename"]
@@ -97,6 +104,7 @@ class Archive(models.Model):
         IMAGES = "images", _("unprocessed images")
         METADATA = "metadata", _("metadata")
         DEIDENTIFICATION = "deidentification", _("de-identification")
+        QUALITY = "quality", _("quality check")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("waiting")

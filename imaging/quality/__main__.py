@@ -18,7 +18,7 @@ from imaging import batch
 from imaging.formats import decode
 from imaging.lungs import segment
 from imaging.quality import Quality, assess
-from imaging.quality.outliers import Distribution
+from imaging.outliers import Distribution
 
 
 def main(arguments: list[str] | None = None) -> int:

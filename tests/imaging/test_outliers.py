@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imaging.quality.outliers import ENOUGH, Distribution, fences, medcouple
+from imaging.outliers import ENOUGH, Distribution, fences, medcouple
 
 CUSHNY = [0, 0.8, 1, 1.2, 1.3, 1.3, 1.4, 1.8, 2.4, 4.6]  # prolongation of sleep, Cushny and Peebles 1905
 
