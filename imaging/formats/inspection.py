@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from . import dicom
 from .header import DataSet, Header
 from .kinds import Format, sniff
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_AGE = 90  # PS3.15 E.3.6 and common rules on health data: ages above 89 are one group
 _OLDEST = 130  # anything above is an error, not an age
@@ -69,14 +72,7 @@ def inspect(path: Path) -> Inspection:
 
 def decode(path: Path) -> NDArray[np.float32]:
     """The picture as it should be seen: (H, W) float32 in 0..1, bright = dense bone. Raises Refused."""
-    kind = sniff(path)
-    if kind is Format.DICOM:
-        return dicom.display_values(*dicom.read_pixels(path))
-    from . import raster
-
-    if kind is Format.JPEG:
-        raster.check_stream(path)
-    return raster.to_float(raster.open_image(path, kind)[0])
+    return stored_and_decoded(path)[1]
 
 
 def stored(path: Path) -> NDArray[np.integer[Any]]:
@@ -85,14 +81,29 @@ def stored(path: Path) -> NDArray[np.integer[Any]]:
     Nothing is windowed or inverted, so that all that is in the pixels is there to be found. Raises Refused.
     """
     kind = sniff(path)
+    return dicom.read_pixels(path)[1] if kind is Format.DICOM else np.asarray(_grey(path, kind))
+
+
+def stored_and_decoded(path: Path) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+    """What `stored` and `decode` give, for the price of one of them. Raises Refused."""
+    kind = sniff(path)
     if kind is Format.DICOM:
-        return dicom.read_pixels(path)[1]
+        header, values = dicom.read_pixels(path)
+        return values, dicom.display_values(header, values)
+    from . import raster
+
+    image = _grey(path, kind)
+    return np.asarray(image), raster.to_float(image)
+
+
+def _grey(path: Path, kind: Format) -> "Image.Image":
+    """Mode L or I;16, upright. Raises Refused."""
     from . import raster
 
     if kind is Format.JPEG:
         raster.check_stream(path)
     image, _ = raster.open_image(path, kind)
-    return np.asarray(image.convert("L") if image.mode == "RGB" else image)
+    return image.convert("L") if image.mode == "RGB" else image
 
 
 def _from_dicom(header: Header) -> Inspection:

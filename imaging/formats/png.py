@@ -21,7 +21,9 @@ def to_png(pixels: NDArray[np.float32], target: Path | BinaryIO, max_side: int |
     """Write (H, W) values in 0..1 as an 8 bit grey PNG, made smaller so that no side exceeds ``max_side``."""
     from PIL import Image
 
-    grey = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    levels = np.clip(pixels, 0, 1)
+    levels *= 255
+    grey = np.rint(levels, out=levels).astype(np.uint8)
     if max_side is not None and max(grey.shape) > max_side:
         image = Image.fromarray(grey)
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

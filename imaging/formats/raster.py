@@ -96,9 +96,7 @@ def scan_is_exact(stream: jpeg.Jpeg) -> bool:
 
 
 def to_float(image: Image.Image) -> NDArray[np.float32]:
-    """(H, W) float32 in 0..1 of an image from ``open_image``; 16 bit pictures are stretched, many use 12 bits only."""
-    if image.mode == "RGB":
-        image = image.convert("L")
+    """(H, W) float32 in 0..1 of a picture in mode L or I;16; 16 bit ones are stretched, many use 12 bits only."""
     pixels = np.asarray(image)
     if pixels.dtype == np.uint8:
         shown: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(255)

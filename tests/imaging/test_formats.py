@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging.formats import Format, Refused, decode, inspect, sniff, to_png, write_png
+from imaging.formats import Format, Refused, decode, inspect, sniff, stored, stored_and_decoded, to_png, write_png
 
 from .deid import corpus
 from .deid.corpus import DEFLATED, EXPLICIT, leaks, native
@@ -256,6 +256,23 @@ def test_transfer_syntaxes_decode(name: str) -> None:
     path = Path(str(get_testdata_file(name)))
     dataset = pydicom.dcmread(path)
     assert decode(path).shape == (dataset.Rows, dataset.Columns)
+
+
+@pytest.mark.parametrize("name", ["in.dcm", "tinted.jpg", "deep.png"])
+def test_decoding_once_gives_both(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if path.suffix == ".dcm":
+        native(path, change=lambda plain: setattr(plain, "PhotometricInterpretation", "MONOCHROME1"))
+    elif path.suffix == ".jpg":
+        Image.fromarray(np.stack([RAMP >> 4, RAMP >> 4, RAMP // 17], axis=2).astype(np.uint8)).save(path)
+    else:
+        Image.fromarray(RAMP).save(path)
+    values, shown = stored_and_decoded(path)
+    np.testing.assert_array_equal(values, stored(path))
+    np.testing.assert_array_equal(shown, decode(path))
+    assert values.shape == shown.shape
+    assert values.dtype.kind in "iu"
+    assert shown.max() <= 1
 
 
 def test_to_png(tmp_path: Path) -> None:
