@@ -16,7 +16,7 @@ from PIL import Image
 from imaging.deid import deidentify as remove_identity
 from imaging.deid import pseudonym
 from imaging.deid.boxes import TextBox
-from imaging.formats import Format, decode, inspect, stored, to_png
+from imaging.formats import Format, decode, inspect, stored, stored_and_decoded, to_png, write_png
 from intake import candidates, keys
 from intake.models import Priority, Stage, UploadedFile
 from intake.quarantine import open_original, workspace
@@ -122,7 +122,7 @@ def _segment(file: UploadedFile) -> Outcome:
 
     with workspace(file.pk) as work:
         found = segment(decode(_candidate(file, work)))
-        Image.fromarray(found.mask).save(work / "mask.png", optimize=True)
+        write_png(found.mask, work / "mask.png")
         sha256 = candidates.store(file.pk, "mask.png", work / "mask.png")
     share = round(float(found.mask.mean()), 4)
     segmentation = {
@@ -143,14 +143,13 @@ def _assess(file: UploadedFile) -> Outcome:
     from imaging.lungs import regions
 
     with workspace(file.pk) as work:
-        candidate = _candidate(file, work)
-        pixels = decode(candidate)
+        values, pixels = stored_and_decoded(_candidate(file, work))
         mask_file = candidates.fetch(file.pk, "mask.png", work / "mask.png", sha256=file.segmentation["mask_sha256"])
         with Image.open(mask_file) as image:
             mask = np.asarray(image.convert("1"))
         to_png(pixels, work / PREVIEW, max_side=PREVIEW_SIDE)
         dark_is_dense = file.facts.get("photometric") == "MONOCHROME1"
-        to_png(enhanced(stored(candidate), PREVIEW_SIDE, inverted=dark_is_dense), work / ENHANCED)
+        to_png(enhanced(values, PREVIEW_SIDE, inverted=dark_is_dense), work / ENHANCED)
         judged = quality.assess(mask, file.segmentation["confidence"], pixels)
         assessment: dict[str, Any] = {
             "quality": str(judged.quality),
@@ -168,8 +167,8 @@ def _assess(file: UploadedFile) -> Outcome:
         }
         if mask.any():
             region = regions.cut(pixels, mask)
-            Image.fromarray(region.image).save(work / "region.png", optimize=True)
-            Image.fromarray(region.mask).save(work / "region_mask.png", optimize=True)
+            write_png(region.image, work / "region.png")
+            write_png(region.mask, work / "region_mask.png")
             assessment["region_sha256"] = candidates.store(file.pk, "region.png", work / "region.png")
             assessment["region_mask_sha256"] = candidates.store(file.pk, "region_mask.png", work / "region_mask.png")
             assessment["transform"] = region.transform
