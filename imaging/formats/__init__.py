@@ -1,6 +1,6 @@
 """What a radiograph can arrive as: recognised by content, checked, decoded, refused with a reason."""
 
-from .inspection import MAX_AGE, Inspection, decode, inspect, stored, stored_and_decoded
+from .inspection import MAX_AGE, Inspection, age_on, date_taken, decode, inspect, stored, stored_and_decoded
 from .kinds import Format, sniff
 from .png import to_png, write_png
 from .refusal import Refused
@@ -10,6 +10,8 @@ __all__ = [
     "Format",
     "Inspection",
     "Refused",
+    "age_on",
+    "date_taken",
     "decode",
     "inspect",
     "sniff",

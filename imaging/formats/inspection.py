@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import dicom
 from .header import DataSet, Header
+from .header import read as read_header
 from .kinds import Format, sniff
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _VIEW_CODES = {
     "399173006": "LL", "R-10236": "LL",
     "399198007": "RL", "R-10232": "RL",
 }  # fmt: skip
-_SECRETS = ("patient_id", "issuer", "sop_instance_uid")
+_SECRETS = ("patient_id", "issuer", "sop_instance_uid", "taken_on")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Inspection:
     patient_id: str | None = field(default=None, repr=False)
     issuer: str | None = field(default=None, repr=False)
     sop_instance_uid: str | None = field(default=None, repr=False)
+    taken_on: date | None = field(default=None, repr=False)
 
     def facts(self) -> dict[str, str | int | bool | None]:
         """Everything that identifies nobody, JSON-able, safe to store and show."""
@@ -106,6 +108,14 @@ def _grey(path: Path, kind: Format) -> "Image.Image":
     return image.convert("L") if image.mode == "RGB" else image
 
 
+def date_taken(path: Path) -> date | None:
+    """The day of the examination as the header of the file at ``path`` says it. Raises Refused."""
+    if sniff(path) is not Format.DICOM:
+        return None
+    with path.open("rb") as file:
+        return taken_on(read_header(file))
+
+
 def _from_dicom(header: Header) -> Inspection:
     layout = dicom.layout(header)
     sex = header.text("PatientSex").upper()
@@ -125,6 +135,7 @@ def _from_dicom(header: Header) -> Inspection:
         patient_id=header.text("PatientID") or None,
         issuer=header.text("IssuerOfPatientID") or None,
         sop_instance_uid=header.text("SOPInstanceUID") or None,
+        taken_on=taken_on(header),
     )
 
 
@@ -142,11 +153,21 @@ def patient_age(header: DataSet) -> int | None:
     found = re.fullmatch(r"(\d{1,3})([DWMY]?)", header.text("PatientAge").upper())
     years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2] or "Y"] if found else None
     if years is None or years > _OLDEST:
-        born, seen = _date(header, "PatientBirthDate"), _date(header, "StudyDate")
-        if born is None or seen is None or born > seen:
-            return None
-        years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
+        return age_on(_date(header, "PatientBirthDate"), taken_on(header))
+    return min(years, MAX_AGE)
+
+
+def age_on(born: date | None, seen: date | None) -> int | None:
+    """Age in whole years on the day ``seen``, 90 for all above 89; None where a date is missing or they cannot be."""
+    if born is None or seen is None or born > seen:
+        return None
+    years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
     return min(years, MAX_AGE) if years <= _OLDEST else None
+
+
+def taken_on(header: DataSet) -> date | None:
+    """The day of the examination: that of the study, else of the acquisition (PS3.3 C.7.2.1, C.7.6.1)."""
+    return _date(header, "StudyDate") or _date(header, "AcquisitionDate")
 
 
 def _date(header: DataSet, keyword: str) -> date | None:

@@ -4,6 +4,7 @@ import logging
 import pickle
 import zlib
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,18 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging.formats import Format, Refused, decode, inspect, sniff, stored, stored_and_decoded, to_png, write_png
+from imaging.formats import (
+    Format,
+    Refused,
+    date_taken,
+    decode,
+    inspect,
+    sniff,
+    stored,
+    stored_and_decoded,
+    to_png,
+    write_png,
+)
 
 from .deid import corpus
 from .deid.corpus import DEFLATED, EXPLICIT, leaks, native
@@ -96,6 +108,22 @@ def test_facts_hold_no_secrets(tmp_path: Path) -> None:
 )
 def test_age(tmp_path: Path, attributes: dict[str, str], age: int | None) -> None:
     assert inspect(radiograph(tmp_path / "in.dcm", RAMP, **attributes)).age == age
+
+
+@pytest.mark.parametrize(
+    ("attributes", "day"),
+    [
+        ({"StudyDate": "20260301", "AcquisitionDate": "20260302"}, date(2026, 3, 1)),
+        ({"StudyDate": "", "AcquisitionDate": "20260302"}, date(2026, 3, 2)),
+        ({"StudyDate": "20261301"}, None),
+        ({}, None),
+    ],
+)
+def test_the_day_of_the_examination(tmp_path: Path, attributes: dict[str, str], day: date | None) -> None:
+    path = radiograph(tmp_path / "in.dcm", RAMP, **attributes)
+    assert inspect(path).taken_on == date_taken(path) == day
+    assert "2026" not in str(inspect(path).facts())
+    assert "2026" not in repr(inspect(path))
 
 
 @pytest.mark.parametrize(
