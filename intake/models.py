@@ -2,7 +2,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -127,6 +127,8 @@ class UploadedFile(Demographics):
             models.Index(fields=["batch", "stage"]),
             models.Index(fields=["stage", "priority", "received_at"]),
             models.Index(fields=["hospital", "patient_key_hash"]),
+            # What the quota of a hospital is counted from (services/limits.py).
+            models.Index(fields=["hospital", "size"], condition=Q(purged_at=None), name="upload_waiting_bytes"),
         ]
         constraints = [
             # The same bytes twice from one hospital are one file, unless the first was turned away or taken back.
@@ -143,6 +145,40 @@ class UploadedFile(Demographics):
         ]
         verbose_name = _("uploaded file")
         verbose_name_plural = _("uploaded files")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class PartialUpload(models.Model):
+    """A file that comes in pieces (tus) before it is an `UploadedFile`, which then has the same id.
+
+    What counts after a crash is what stands here: `blob_bytes` of the blob hold the first `offset` bytes of the file;
+    whatever lies behind them was never acknowledged."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    batch = models.ForeignKey(UploadBatch, on_delete=models.CASCADE, related_name="partial_uploads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    length = models.PositiveBigIntegerField(_("size in bytes"))
+    offset = models.PositiveBigIntegerField(default=0)
+    blob_bytes = models.PositiveBigIntegerField(default=0)
+    sealed_metadata = models.TextField(
+        blank=True, help_text=_("The header Upload-Metadata, encrypted: file name and patient key are in it.")
+    )
+    sha256 = models.CharField(max_length=64, blank=True, help_text=_("Where the whole file came in one request."))
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"), db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was taken over or refused."))
+    refusal_code = models.CharField(max_length=40, blank=True)
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(offset__lte=F("length")), name="partial_upload_within_its_length")
+        ]
+        verbose_name = _("upload under way")
+        verbose_name_plural = _("uploads under way")
 
     def __str__(self) -> str:
         return str(self.id)

@@ -46,6 +46,10 @@ CSRF_TRUSTED_ORIGINS = [CXR_ORIGIN]
 # --- Limits and periods that an institute may want to set ---------------------------------------------------------
 CXR_MAX_FILE_BYTES = env.int("CXR_MAX_FILE_MB", default=200) * 1024 * 1024
 CXR_MAX_FILES_PER_REQUEST = env.int("CXR_MAX_FILES_PER_REQUEST", default=500)
+CXR_MAX_FILES_PER_BATCH = env.int("CXR_MAX_FILES_PER_BATCH", default=20_000)
+CXR_QUOTA_GB = env.int("CXR_QUOTA_GB", default=200)
+CXR_ALLOWED_TYPES = env.list("CXR_ALLOWED_TYPES", default=["dicom", "jpeg", "png", "tiff", "zip"])
+CXR_PARTIAL_UPLOAD_DAYS = env.int("CXR_PARTIAL_UPLOAD_DAYS", default=7)
 CXR_STAGE_LEASE_SECONDS = env.int("CXR_STAGE_LEASE_SECONDS", default=600)
 CXR_STAGE_MAX_ATTEMPTS = env.int("CXR_STAGE_MAX_ATTEMPTS", default=3)
 CXR_SWEEP_SECONDS = env.int("CXR_SWEEP_SECONDS", default=30)

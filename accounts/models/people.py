@@ -67,6 +67,12 @@ class Hospital(models.Model):
     name = models.CharField(_("name"), max_length=250, help_text=_("In the hospital's own language."))
     name_eng = models.CharField(_("English name"), max_length=250)
     city = models.CharField(_("city"), max_length=120)
+    quota_gb = models.PositiveIntegerField(
+        _("room for uploads, GB"),
+        null=True,
+        blank=True,
+        help_text=_("For files that wait for their verdict. Empty: as for every hospital. 0: nothing more is taken."),
+    )
     members = models.ManyToManyField(User, through="HospitalMembership", related_name="hospitals")
 
     class Meta:
