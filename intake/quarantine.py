@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ from django.core.files.storage import Storage, storages
 from intake import keys
 
 SEGMENT = 4 * 1024 * 1024
+HEAD = 512  # bytes that tell what kind of file it is (intake.kinds)
 _LENGTH = struct.Struct(">I")
 # Longer than any age message of one segment: a length beyond it is damage, not a reason to reserve memory.
 _MAX_MESSAGE = SEGMENT + 64 * 1024
@@ -44,7 +45,8 @@ def _storage() -> Storage:
 
 @dataclass
 class Sealed:
-    """What a finished `Sealer` leaves: the blob lies under `str(id)`; size and SHA-256 are the plaintext's.
+    """What a finished `Sealer` leaves: the blob lies under `str(id)`; size and SHA-256 are the plaintext's, and so are
+    the first HEAD bytes in `head` (empty where they are not known any more).
 
     `kept` is set when a row takes the blob over; until then whoever holds this removes the blob in the end."""
 
@@ -52,10 +54,26 @@ class Sealed:
     size: int
     sha256: str
     kept: bool = False
+    head: bytes = field(default=b"", repr=False)
 
     def discard(self) -> None:
         if not self.kept:
             remove(self.id)
+
+
+def write_segment(file: IO[bytes], plain: bytes) -> int:
+    """Seals at most SEGMENT bytes at the end of a blob; returns by how many bytes the blob grew."""
+    message = pyrage.encrypt(plain, [keys.recipient()])
+    for data in (_LENGTH.pack(len(message)), message):
+        rest = memoryview(data)
+        while rest:  # an unbuffered file may take a part, for instance on a disk that is about to be full
+            rest = rest[file.write(rest) :]
+    return _LENGTH.size + len(message)
+
+
+def create(file_id: uuid.UUID) -> None:
+    """Makes an empty blob: the folder and the permissions are set in the storage's own way."""
+    _storage().save(str(file_id), ContentFile(b""))
 
 
 class Sealer:
@@ -64,33 +82,31 @@ class Sealer:
     def __init__(self) -> None:
         self.id = uuid.uuid4()
         self.size = 0
+        self._head = b""
         self._hash = hashlib.sha256()
         self._buffer = bytearray()
-        storage = _storage()
-        # Saved empty first: that makes the folder and sets the permissions in the storage's own way.
-        storage.save(str(self.id), ContentFile(b""))
-        self._file: IO[bytes] = storage.open(str(self.id), "wb")
+        create(self.id)
+        self._file: IO[bytes] = _storage().open(str(self.id), "wb")
 
     def write(self, data: bytes) -> None:
+        if len(self._head) < HEAD:
+            self._head += data[: HEAD - len(self._head)]
         self.size += len(data)
         self._hash.update(data)
         self._buffer += data
         while len(self._buffer) >= SEGMENT:
-            self._seal(bytes(self._buffer[:SEGMENT]))
+            plain = bytes(memoryview(self._buffer)[:SEGMENT])
             del self._buffer[:SEGMENT]
-
-    def _seal(self, plain: bytes) -> None:
-        message = pyrage.encrypt(plain, [keys.recipient()])
-        self._file.write(_LENGTH.pack(len(message)) + message)
+            write_segment(self._file, plain)
 
     def finish(self) -> Sealed:
         """Writes what is left and returns when the bytes would survive a power cut."""
         if self._buffer:
-            self._seal(bytes(self._buffer))
+            write_segment(self._file, bytes(self._buffer))
             self._buffer.clear()
-        _sync(self._file)
+        sync(self._file)
         self._file.close()
-        return Sealed(self.id, self.size, self._hash.hexdigest())
+        return Sealed(self.id, self.size, self._hash.hexdigest(), head=self._head)
 
     def discard(self) -> None:
         self._buffer.clear()
@@ -98,7 +114,7 @@ class Sealer:
         remove(self.id)
 
 
-def _sync(file: IO[bytes]) -> None:
+def sync(file: IO[bytes]) -> None:
     """Forces a local file and its folder entry to the disk; storages without local files are durable on close."""
     file.flush()
     try:
@@ -150,8 +166,9 @@ def _segments(blob: IO[bytes]) -> Iterator[bytes]:
             raise Damaged("not decryptable") from None
 
 
-def open_original(file_id: uuid.UUID, sha256: str, target: Path) -> None:
-    """Decrypts the blob of `file_id` into `target` (mode 0600) and checks it against `sha256` (hex).
+def open_original(file_id: uuid.UUID, sha256: str, target: Path) -> str:
+    """Decrypts the blob of `file_id` into `target` (mode 0600), checks it against `sha256` (hex), and returns what the
+    SHA-256 is. An empty `sha256` is not known yet and checks nothing.
 
     Raises Damaged when the blob is missing or is not what was received; `target` may then hold a part."""
     digest = hashlib.sha256()
@@ -163,8 +180,10 @@ def open_original(file_id: uuid.UUID, sha256: str, target: Path) -> None:
         for plain in _segments(blob):
             digest.update(plain)
             file.write(plain)
-    if digest.hexdigest() != sha256:
+    found = digest.hexdigest()
+    if sha256 and found != sha256:
         raise Damaged("other bytes than received")
+    return found
 
 
 def _work_folder() -> Path:

@@ -1,8 +1,10 @@
 """What codes mean to a person. Codes are stored, words are said in the reader's language."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +31,17 @@ REJECTIONS: dict[str, Promise] = {
     "duplicate": _("The same radiograph is there already."),
     "cannot_be_processed": _("The file cannot be processed."),
     "other": _("Another reason, given below."),
+}
+
+# Why the portal itself rejects: the hospital has the same here already. `facts["earlier"]` says where.
+DUPLICATES: dict[str, Promise] = {
+    "duplicate_bytes": _(
+        "Your hospital sent the same file on {date} already (batch {batch}); it was not stored again."
+    ),
+    "duplicate_instance": _(
+        "Your hospital sent this image on {date} already (batch {batch}, same SOP Instance UID); it was not stored "
+        "again. To replace the earlier file, withdraw it and send this one once more."
+    ),
 }
 
 QUALITY_REASONS: dict[str, Promise] = {
@@ -63,12 +76,16 @@ ERRORS: dict[str, Promise] = {
     "internal_error": _("the program failed"),
     "original_purged": _("stopped: the original was destroyed"),
     "damaged": _("the stored bytes are damaged"),
+    "duplicate_bytes": _("the same file is there already"),
+    "duplicate_instance": _("the same image is there already"),
 }
 
 
 def reason(file: UploadedFile) -> str:
     """Why a file was set aside or rejected; empty if it was not."""
     if file.stage == Stage.REJECTED:
+        if file.reason_code in DUPLICATES:
+            return _duplicate(file)
         canned = REJECTIONS.get(file.reason_code)
         parts = [str(canned)] if canned is not None and file.reason_code != "other" else []
         # What stood there before is from `imaging`; what a curator typed is shown as it was typed.
@@ -76,6 +93,12 @@ def reason(file: UploadedFile) -> str:
     if file.reason_code in SET_ASIDE:
         return str(SET_ASIDE[file.reason_code])
     return gettext(file.reason) if file.reason else ""
+
+
+def _duplicate(file: UploadedFile) -> str:
+    earlier = file.facts["earlier"]
+    date = date_format(datetime.fromisoformat(earlier["received"]), "SHORT_DATETIME_FORMAT")
+    return str(DUPLICATES[file.reason_code]).format(date=date, batch=earlier["batch"])
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from datasets.models import DiagnosisGroup
 from intake import quarantine
 from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.services.errors import IntakeError
+from intake.services.moves import close_running, move
 from intake.services.patients import set_patient
-from intake.services.pipeline import DAMAGED, close_running, move
+from intake.services.pipeline import DAMAGED
 from intake.services.receiving import DEMOGRAPHICS
 from intake.services.upkeep import ORIGINAL_PURGED, clean_up_on_commit
 

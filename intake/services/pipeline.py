@@ -22,7 +22,10 @@ from intake import candidates
 from intake.models import FINAL_STAGES, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.quarantine import Damaged
 from intake.services import stages
+from intake.services.duplicates import Repeated
+from intake.services.moves import close_running, move, person_stage, set_aside
 from intake.services.publishing import publish_on_commit
+from intake.services.upkeep import clean_up_on_commit
 
 logger = structlog.get_logger(__name__)
 
@@ -56,6 +59,8 @@ def run_stage(file_id: uuid.UUID | str, task_id: str) -> None:
         outcome = stages.WORK[Stage(claim.stage)](UploadedFile.objects.select_related("hospital").get(pk=claim.file_id))
     except Refused as refused:
         _refuse(claim, refused.code, refused.message)
+    except Repeated as repeated:
+        _reject(claim, repeated)
     except Damaged:
         _refuse(claim, DAMAGED)
     except Exception as error:
@@ -110,7 +115,9 @@ def _finish(claim: Claim, outcome: stages.Outcome, milliseconds: int) -> None:
             return
         outcome.apply(row)
         _close(claim, StageRun.Status.DONE, result={**outcome.result, "ms": milliseconds})
-        move(row, NEXT.get(Stage(claim.stage), person_stage(row)))
+        move(row, outcome.then or NEXT.get(Stage(claim.stage), person_stage(row)))
+        if row.stage in FINAL_STAGES:
+            clean_up_on_commit(row.pk)
         record("stage.done", about=row, stage=claim.stage, attempt=claim.attempt, ms=milliseconds)
 
 
@@ -121,6 +128,20 @@ def _refuse(claim: Claim, code: str, message: str = "") -> None:
             return
         _close(claim, StageRun.Status.REFUSED, code=code, reason=message)
         set_aside(row, code, message)
+
+
+def _reject(claim: Claim, repeated: Repeated) -> None:
+    """What is there already is not kept twice: no person is asked, and the hospital reads where the other one is."""
+    with transaction.atomic():
+        row = _held(claim)
+        if row is None:
+            return
+        _close(claim, StageRun.Status.REFUSED, code=repeated.code)
+        row.reason_code, row.reason = repeated.code, ""
+        row.facts["earlier"] = repeated.earlier
+        move(row, Stage.REJECTED)
+        clean_up_on_commit(row.pk)
+        record("file.duplicate", about=row, code=repeated.code, earlier=repeated.earlier["file"])
 
 
 def _fail(claim: Claim, error: str) -> None:
@@ -146,32 +167,3 @@ def _close(
     StageRun.objects.filter(pk=claim.run_id).update(
         status=status, finished_at=timezone.now(), reason_code=code, reason=reason, result=result or {}
     )
-
-
-def close_running(row: UploadedFile, status: str, code: str) -> None:
-    """Ends the runs that nobody will end any more. The caller has locked the row."""
-    row.runs.filter(status=StageRun.Status.RUNNING).update(status=status, finished_at=timezone.now(), reason_code=code)
-
-
-def person_stage(row: UploadedFile) -> Stage:
-    """Who has to do something with a file that the workers are done with."""
-    return Stage.CURATE if row.group_id is not None else Stage.DESCRIBE
-
-
-def move(row: UploadedFile, stage: Stage) -> None:
-    """Saves the (locked) row with a new stage, unclaimed, and publishes the task if there is work to do."""
-    row.stage = stage
-    row.stage_since = timezone.now()
-    row.attempts = 0
-    row.claimed_by, row.claimed_until = "", None
-    row.save()
-    if stage in WORK_STAGES:
-        publish_on_commit(row.pk)
-
-
-def set_aside(row: UploadedFile, code: str, message: str = "") -> None:
-    """Moves the (locked) row to the people's table with the reason; the original stays."""
-    stage = row.stage
-    row.reason_code, row.reason = code, message
-    move(row, Stage.SET_ASIDE)
-    record("file.set_aside", about=row, stage=stage, code=code)

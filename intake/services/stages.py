@@ -19,7 +19,8 @@ from imaging.deid.boxes import TextBox
 from imaging.formats import Format, decode, inspect, stored, stored_and_decoded, to_png, write_png
 from intake import candidates, keys
 from intake.models import Priority, Stage, UploadedFile
-from intake.quarantine import open_original, workspace
+from intake.quarantine import Damaged, open_original, workspace
+from intake.services.duplicates import settle_bytes, settle_instance
 from intake.services.enhancing import enhanced
 from intake.services.patients import identify
 
@@ -32,10 +33,12 @@ PREVIEW, ENHANCED = "preview.png", "preview_enhanced.png"
 
 @dataclass(frozen=True)
 class Outcome:
-    """`result` goes to the record of the run; `apply` changes the locked row, which the caller saves."""
+    """`result` goes to the record of the run; `apply` changes the locked row, which the caller saves; `then` is where
+    the row goes, if not to the next stage."""
 
     result: dict[str, Any]
     apply: Callable[[UploadedFile], None]
+    then: Stage | None = None
 
 
 def image_name(file: UploadedFile) -> str:
@@ -46,8 +49,14 @@ def image_name(file: UploadedFile) -> str:
 
 def _inspect(file: UploadedFile) -> Outcome:
     with workspace(file.pk) as work:
-        open_original(file.pk, file.sha256, work / "original")
-        found = inspect(work / "original")
+        original = work / "original"
+        sha256 = open_original(file.pk, file.sha256, original)
+        # All that is known of bytes that came in pieces; age has authenticated each piece.
+        if original.stat().st_size != file.size:
+            raise Damaged("another size than received")
+        settle_bytes(file, sha256)
+        found = inspect(original)
+    settle_instance(file, found.sop_instance_uid)
     patient = None
     if not file.patient_key_hash and found.patient_id:
         patient = identify(file.hospital_id, file.hospital.number, found.patient_id, found.issuer or "")

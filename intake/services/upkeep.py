@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.services import record
 from intake import candidates, quarantine
 from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, StageRun, UploadedFile
-from intake.services import pipeline
+from intake.services.moves import close_running, set_aside
 from intake.services.publishing import publish
 
 WAITING_SECONDS = 20  # how long a task may be on its way before the sweep thinks that it was lost
@@ -69,8 +69,8 @@ def _destroy_original(file_id: uuid.UUID) -> None:
         row.purged_at = timezone.now()
         row.save(update_fields=["purged_at"])
         if row.stage in NEEDS_ORIGINAL:
-            pipeline.close_running(row, StageRun.Status.FAILED, ORIGINAL_PURGED)
-            pipeline.set_aside(row, ORIGINAL_PURGED)
+            close_running(row, StageRun.Status.FAILED, ORIGINAL_PURGED)
+            set_aside(row, ORIGINAL_PURGED)
         record("file.purged", about=row, stage=row.stage)
 
 

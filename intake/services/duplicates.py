@@ -1,0 +1,66 @@
+"""The same radiograph twice from one hospital: by its bytes, or by its SOP Instance UID (PS3.3 C.12.1).
+
+What a file is gets written on its row before anything else is done with it, in a transaction of its own: it is true
+whoever holds the claim, and the unique constraints decide between two workers in the same moment.
+"""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from imaging.deid import pseudonym
+from intake import keys
+from intake.models import Stage, UploadedFile
+
+DUPLICATE_BYTES = "duplicate_bytes"
+DUPLICATE_INSTANCE = "duplicate_instance"
+TURNED_AWAY = (Stage.REJECTED, Stage.WITHDRAWN)
+
+
+class Repeated(Exception):  # noqa: N818 (the name says what happened to the file)
+    """The hospital has the same file here already. `earlier` says where, JSON-able: file, batch, received."""
+
+    def __init__(self, code: str, earlier: UploadedFile) -> None:
+        super().__init__(code)
+        self.code = code
+        self.earlier: dict[str, Any] = {
+            "file": str(earlier.pk),
+            "batch": earlier.batch_id,
+            "received": timezone.localtime(earlier.received_at).isoformat(),
+        }
+
+
+def settle_bytes(file: UploadedFile, sha256: str) -> None:
+    """Writes the SHA-256 (hex) of the original on a row that came without one. Raises Repeated."""
+    if file.sha256 != sha256:
+        _settle(file, DUPLICATE_BYTES, "sha256", sha256, [sha256])
+
+
+def settle_instance(file: UploadedFile, uid: str | None) -> None:
+    """Writes the keyed hash of the SOP Instance UID on the row; a picture without one stays without. Raises Repeated.
+
+    An earlier file is found under every key of the ring, so that a rotation lets nothing come twice."""
+    if not uid or not uid.strip():
+        return
+    hashes = [pseudonym(key.secret, "instance", str(file.hospital_id), uid) for key in keys.pseudonym_keys()]
+    if file.instance_hash not in hashes:
+        _settle(file, DUPLICATE_INSTANCE, "instance_hash", hashes[0], hashes)
+
+
+def _settle(file: UploadedFile, code: str, field: str, value: str, forms: list[str]) -> None:
+    if (earlier := _other(file, field, forms)) is not None:
+        raise Repeated(code, earlier)
+    try:
+        with transaction.atomic():
+            UploadedFile.objects.filter(pk=file.pk).update(**{field: value})
+    except IntegrityError:
+        if (earlier := _other(file, field, forms)) is None:
+            raise
+        raise Repeated(code, earlier) from None
+    setattr(file, field, value)
+
+
+def _other(file: UploadedFile, field: str, values: list[str]) -> UploadedFile | None:
+    same = UploadedFile.objects.filter(hospital_id=file.hospital_id, **{f"{field}__in": values})
+    return same.exclude(stage__in=TURNED_AWAY).exclude(pk=file.pk).order_by("received_at").first()
