@@ -1,3 +1,5 @@
+"""Batches: the list, a new one, and the page of one with the form that adds files to it."""
+
 import csv
 from typing import Any
 
@@ -15,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.policies import required
 from intake import names, policies, selectors, services, words
-from intake.forms import BatchForm, DescriptionForm, UploadForm
-from intake.models import FINAL_STAGES, UploadBatch, UploadedFile
+from intake.forms import BatchForm, UploadForm
+from intake.models import UploadBatch
 from intake.tables import COLUMNS
 from intake.uploadhandler import SealingUploadHandler
 
@@ -113,68 +115,6 @@ def _files_context(request: HttpRequest, batch: UploadBatch) -> dict[str, Any]:
         "stage": stage,
         "page": page,
         "rows": [(file, names.reveal(file.sealed_name), words.reason(file)) for file in page],
-    }
-
-
-@required(policies.is_hospital_user)
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def file(request: HttpRequest, pk: str) -> HttpResponse:
-    found = _file(request, pk)
-    form = DescriptionForm(request.POST or None, dataset=found.batch.dataset, initial=_described(found))
-    open_ = found.stage not in FINAL_STAGES
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.update_file(
-                found,
-                user=request.user,
-                group=form.cleaned_data["group"],
-                demographics=form.demographics,
-                patient_key=form.cleaned_data["patient_key"],
-            )
-        except services.IntakeError as error:
-            messages.error(request, str(error))
-        else:
-            messages.success(request, _("The changes were saved."))
-        return redirect("intake:file", found.pk)
-    context = {
-        "file": found,
-        "name": names.reveal(found.sealed_name),
-        "reason": words.reason(found),
-        "contradictions": words.contradictions(found),
-        "quality_reasons": words.quality_reasons(found.assessment),
-        "runs": [(run, words.run_reason(run.reason_code, run.reason)) for run in found.runs.all()],
-        "open": open_,
-        "form": form,
-    }
-    return render(request, "intake/file.html", context)
-
-
-@required(policies.is_hospital_user)
-@require_POST
-def file_withdraw(request: HttpRequest, pk: str) -> HttpResponse:
-    found = _file(request, pk)
-    try:
-        services.withdraw(found, request.user)
-    except services.IntakeError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("The file was withdrawn and its bytes are destroyed."))
-    return redirect("intake:file", found.pk)
-
-
-def _file(request: HttpRequest, pk: str) -> UploadedFile:
-    files = policies.visible_files(request.user).select_related("batch__dataset", "hospital", "group", "radiograph")
-    return get_object_or_404(files, pk=pk)
-
-
-def _described(file: UploadedFile) -> dict[str, Any]:
-    return {
-        "group": file.group_id,
-        "sex": file.sex,
-        "age": file.age,
-        "smoke": file.smoke,
-        "smoke_packyears": file.smoke_packyears,
     }
 
 
