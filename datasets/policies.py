@@ -134,29 +134,36 @@ class Standing:
 
     def groups(self) -> set[int]:
         """Ids of the groups that the current grants cover together."""
-        return {group.pk for grant in self.current for group in grant.groups.all()}
+        return {group for grant in self.current for group in _covered(grant)}
 
     def decide(self, needed: Iterable[int], *, published: bool = True) -> Decision:
-        """The decision on an archive that holds images of the groups `needed` (ids)."""
-        needed = set(needed)
-        codes = [] if published and needed else [Code.NOT_READY]
+        """The decision on an archive that holds images of the groups `needed` (ids).
+
+        A segmentation collection has no groups: any grant covers all of it, and `needed` says nothing.
+        """
+        needed, whole = set(needed), self.dataset.is_segmentation
+        codes = [] if published and (needed or whole) else [Code.NOT_READY]
         codes += self.steps()
-        if self.is_person and (missing := needed - self.groups()):
-            codes.append(self._why(missing))
+        if self.is_person and whole and not self.current:
+            codes.append(self._why(self.grants))
+        elif self.is_person and not whole and (missing := needed - self.groups()):
+            # The newest grant that covers one of them is over, or they would not be missing.
+            codes.append(self._why(grant for grant in self.grants if missing & _covered(grant)))
         if codes:
             return Decision(tuple(Reason(code, self.dataset) for code in codes))
-        covering = (grant for grant in self.current if needed & {group.pk for group in grant.groups.all()})
-        return Decision(grant=next(covering))
+        return Decision(grant=next(grant for grant in self.current if whole or needed & _covered(grant)))
 
-    def _why(self, missing: set[int]) -> Code:
-        """Why the groups `missing` (ids) are not covered."""
+    def _why(self, former: Iterable[AccessGrant]) -> Code:
+        """Why what is needed is not covered; `former`: the grants that would cover some of it, the newest first."""
         if self.open_request is not None:
             return Code.REQUEST_PENDING
-        # The newest grant that covers one of them is over, or they would not be missing.
-        for grant in self.grants:
-            if missing & {group.pk for group in grant.groups.all()}:
-                return Code.GRANT_EXPIRED if grant.revoked_at is None else Code.GRANT_REVOKED
+        for grant in former:
+            return Code.GRANT_EXPIRED if grant.revoked_at is None else Code.GRANT_REVOKED
         return Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS
+
+
+def _covered(grant: AccessGrant) -> set[int]:
+    return {group.pk for group in grant.groups.all()}
 
 
 def needed_groups(release: Release) -> set[int]:
@@ -184,19 +191,27 @@ def downloadable(user: Person) -> QuerySet[Archive]:
     if not is_person(user) or not has_confirmed_email(user):
         return Archive.objects.none()
     dataset = "release__dataset"
-    covers = current_grants(user).filter(dataset=OuterRef(dataset), groups=OuterRef("group"))
+    whole = current_grants(user).filter(dataset=OuterRef(dataset))
+    covers = whole.filter(groups=OuterRef("group"))
     signed = Signature.objects.filter(
         user=user, agreement=OuterRef(f"{dataset}__agreement"), text_sha256=OuterRef(f"{dataset}__agreement__sha256")
     )
     of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
     uncovered = of_release.exclude(Exists(covers))
+    by_group = Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered)
+    segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
     return Archive.objects.filter(
-        Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered),
+        segmentation & Exists(whole) | ~segmentation & by_group,
         Exists(signed),
         status=Archive.Status.READY,
         release__status=Release.Status.PUBLISHED,
         release__dataset__is_public=True,
     )
+
+
+def may_see_masks(user: Person, dataset: Dataset) -> Decision:
+    """Whether `user` may look through the masks of a segmentation collection: who may download them may."""
+    return Standing(user, dataset).decide((), published=dataset.is_public)
 
 
 def visible(user: Person) -> QuerySet[Dataset]:

@@ -30,9 +30,19 @@ _FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 
 @transaction.atomic
-def create_dataset(*, manager: User, slug: str, groups: Sequence[Group], **fields: Any) -> Dataset:
-    """A new dataset with its diagnosis groups; `fields` are those of `FIELDS`. Raises DatasetError."""
-    dataset = Dataset(slug=slug)
+def create_dataset(
+    *,
+    manager: User,
+    slug: str,
+    groups: Sequence[Group],
+    kind: str = Dataset.Kind.RADIOGRAPHS,
+    **fields: Any,
+) -> Dataset:
+    """A new dataset with its diagnosis groups; `fields` are those of `FIELDS`. Raises DatasetError.
+
+    The kind never changes. A segmentation collection has sources, which come with its masks, and no groups.
+    """
+    dataset = Dataset(slug=slug, kind=kind)
     _fill(dataset, fields)
     _set_groups(dataset, groups)
     record("dataset.created", actor=manager, about=dataset, groups=len(groups), public=dataset.is_public)
@@ -69,6 +79,10 @@ def _fill(dataset: Dataset, fields: dict[str, Any]) -> None:
 
 
 def _set_groups(dataset: Dataset, groups: Sequence[Group]) -> None:
+    if dataset.is_segmentation:
+        if groups:
+            raise DatasetError(_("A collection of masks has sources, no diagnosis groups."))
+        return
     wanted = {class_id: (label.strip(), prefix.strip()) for class_id, label, prefix in groups}
     labels = [label for label, _prefix in wanted.values()]
     if not groups:

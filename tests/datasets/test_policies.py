@@ -8,9 +8,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import AccessGrant, AccessRequest, Signature, User
-from datasets.models import Archive, Dataset, DiagnosisGroup, Release
-from datasets.policies import Code, downloadable, may_download
+from accounts.models import AccessGrant, AccessRequest, Agreement, Signature, User
+from datasets.models import Archive, Dataset, DiagnosisGroup, Release, SegmentationSource
+from datasets.policies import Code, downloadable, may_download, may_see_masks
 from tests.world import World
 
 
@@ -142,6 +142,35 @@ def test_an_archive_of_all_groups_of_a_release_without_groups_is_nobodys(world: 
     assert not downloadable(world.granted).exists()
 
 
+def test_a_grant_of_a_collection_of_masks_opens_every_source_and_nothing_else(
+    world: World, datasets: list[Dataset]
+) -> None:
+    collection, user = datasets[2], world.people.researcher()
+    Archive.objects.update(status=Archive.Status.READY)
+    Release.objects.update(status=Release.Status.PUBLISHED)
+    archives = list(Archive.objects.filter(release__dataset=collection))
+    agreement = collection.agreement
+    Signature.objects.create(
+        user=user, agreement=agreement, text_sha256=agreement.sha256, typed_name="x", institution="x"
+    )
+    assert codes(user, archives[0]) == (Code.ASK_FOR_ACCESS,)
+    request = AccessRequest.objects.create(user=user, dataset=collection, project="p", purpose="p")
+    assert codes(user, archives[0]) == (Code.REQUEST_PENDING,)
+    given = AccessGrant.objects.create(
+        user=user,
+        dataset=collection,
+        request=request,
+        granted_by=world.manager,
+        expires_at=timezone.now() + timedelta(days=3),
+    )
+    assert {archive.pk for archive in archives} == set(downloadable(user).values_list("pk", flat=True))
+    assert may_see_masks(user, collection).grant == given
+    AccessRequest.objects.update(status="granted")
+    AccessGrant.objects.filter(pk=given.pk).update(revoked_at=timezone.now())
+    assert codes(user, archives[0]) == (Code.GRANT_REVOKED,)
+    assert not may_see_masks(user, collection).allowed
+
+
 def test_every_reason_has_words_and_a_page(world: World) -> None:
     from datasets.policies import Reason
 
@@ -158,7 +187,7 @@ GRANTS = st.lists(
             "groups": st.sets(st.integers(0, 1)),
             "days": st.sampled_from([-400, -1, 1, 365]),
             "revoked": st.booleans(),
-            "dataset": st.integers(0, 1),
+            "dataset": st.integers(0, 2),
         }
     ),
     max_size=4,
@@ -166,44 +195,48 @@ GRANTS = st.lists(
 HISTORY = st.fixed_dictionaries(
     {
         "grants": GRANTS,
-        "signed": st.sets(st.integers(0, 1)),
+        "signed": st.sets(st.integers(0, 2)),
         "right_text": st.booleans(),
         "confirmed": st.booleans(),
         "active": st.booleans(),
         "asked": st.booleans(),
         "public": st.booleans(),
         "release": st.sampled_from(["published", "published", "building"]),
-        "archives": st.lists(st.sampled_from(["ready", "ready", "pending", "failed"]), min_size=6, max_size=6),
+        "archives": st.lists(st.sampled_from(["ready", "ready", "pending", "failed"]), min_size=9, max_size=9),
         "role": st.sampled_from(["", "is_curator", "is_data_manager", "is_superuser"]),
     }
 )
 
 
 @pytest.fixture
-def two_datasets(world: World) -> list[Dataset]:
-    """Both with two groups and a release of an archive per group and one of all; the agreements differ."""
+def datasets(world: World) -> list[Dataset]:
+    """Two with two groups each and a release of an archive per group and one of all, and a collection of masks with an
+    archive per source and one of all; the agreements differ."""
     Archive.objects.all().delete()
-    second = Dataset.objects.get(pk=world.dataset.pk)
-    agreement = world.agreement
-    agreement.pk, agreement.version = None, "2"
-    agreement.save()
-    second.pk, second.slug, second.agreement = None, "second", agreement
-    second.save()
-    for class_id in (1, 2):
-        DiagnosisGroup.objects.create(dataset=second, class_id=class_id, label=f"GROUP {class_id}")
-    Release.objects.create(dataset=second, version="1.0", changes="x", created_by=world.manager)
-    datasets = list(Dataset.objects.order_by("pk"))
-    for dataset in datasets:
-        for number, group in enumerate([*dataset.groups.all(), None]):
-            Archive.objects.create(
-                release=dataset.releases.get(), group=group, content="metadata", filename=f"{number}"
-            )
-    return datasets
+    for number, kind in enumerate(("radiographs", "segmentation"), start=2):
+        dataset, agreement = Dataset.objects.get(pk=world.dataset.pk), Agreement.objects.get(pk=world.agreement.pk)
+        agreement.pk, agreement.version = None, str(number)
+        agreement.save()
+        dataset.pk, dataset.slug, dataset.agreement, dataset.kind = None, f"dataset-{number}", agreement, kind
+        dataset.save()
+        Release.objects.create(dataset=dataset, version="1.0", changes="x", created_by=world.manager)
+        for class_id in (1, 2):
+            if kind == "radiographs":
+                DiagnosisGroup.objects.create(dataset=dataset, class_id=class_id, label=f"GROUP {class_id}")
+            else:
+                SegmentationSource.objects.create(dataset=dataset, source_id=class_id, source=f"source {class_id}")
+    found = list(Dataset.objects.order_by("pk"))
+    for dataset in found:
+        parts: list[dict[str, Any]] = [{"group": group} for group in dataset.groups.all()]
+        parts += [{"source": source} for source in dataset.sources.all()]
+        for number, part in enumerate([*parts, {}]):
+            Archive.objects.create(release=dataset.releases.get(), content="metadata", filename=f"{number}", **part)
+    return found
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORY)
-def test_the_two_forms_of_the_policy_agree(world: World, two_datasets: list[Dataset], history: dict[str, Any]) -> None:
+def test_the_two_forms_of_the_policy_agree(world: World, datasets: list[Dataset], history: dict[str, Any]) -> None:
     user = world.people.person(is_active=history["active"], **({history["role"]: True} if history["role"] else {}))
     EmailAddress.objects.filter(user=user).update(verified=history["confirmed"])
     Dataset.objects.update(is_public=history["public"])
@@ -212,7 +245,7 @@ def test_the_two_forms_of_the_policy_agree(world: World, two_datasets: list[Data
     for archive, status in zip(archives, history["archives"], strict=True):
         Archive.objects.filter(pk=archive.pk).update(status=status)
     for number in history["signed"]:
-        agreement = two_datasets[number].agreement
+        agreement = datasets[number].agreement
         Signature.objects.create(
             user=user,
             agreement=agreement,
@@ -221,7 +254,7 @@ def test_the_two_forms_of_the_policy_agree(world: World, two_datasets: list[Data
             institution="x",
         )
     for values in history["grants"]:
-        dataset = two_datasets[values["dataset"]]
+        dataset = datasets[values["dataset"]]
         request = AccessRequest.objects.create(user=user, dataset=dataset, project="p", purpose="p", status="granted")
         given_one = AccessGrant.objects.create(
             user=user,
@@ -231,9 +264,10 @@ def test_the_two_forms_of_the_policy_agree(world: World, two_datasets: list[Data
             expires_at=timezone.now() + timedelta(days=values["days"]),
             revoked_at=timezone.now() if values["revoked"] else None,
         )
-        given_one.groups.set([list(dataset.groups.all())[number] for number in values["groups"]])
+        if not dataset.is_segmentation:
+            given_one.groups.set([list(dataset.groups.all())[number] for number in values["groups"]])
     if history["asked"]:
-        AccessRequest.objects.create(user=user, dataset=two_datasets[0], project="p", purpose="p")
+        AccessRequest.objects.create(user=user, dataset=datasets[0], project="p", purpose="p")
     fresh = Archive.objects.select_related("release__dataset__agreement", "group")
     allowed = {archive.pk for archive in fresh if may_download(user, archive).allowed}
     assert set(downloadable(user).values_list("pk", flat=True)) == allowed
