@@ -15,10 +15,12 @@ from datasets.deidentification import COLUMNS as DEIDENTIFICATION_COLUMNS
 from datasets.errors import LibraryFault
 from datasets.metadata import csv_lines, write_xlsx
 from datasets.models import Archive, ReleaseItem
+from datasets.quality import COLUMNS as QUALITY_COLUMNS
 
 CHUNK = 256 * 1024  # bytes
 ROWS = 2000  # rows held in memory
 DEIDENTIFICATION_CSV = "deidentification.csv"
+QUALITY_CSV = "quality.csv"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can hold
 
 
@@ -30,6 +32,8 @@ def write_archive(archive: Archive, file: IO[bytes], *, alive: Callable[[], None
     """
     if archive.content == Archive.Content.DEIDENTIFICATION:
         _write_deidentification(archive, file, alive)
+    elif archive.content == Archive.Content.QUALITY:
+        _write_quality(archive, file, alive)
     elif archive.content != Archive.Content.METADATA:
         _write_zip(archive, file, alive)
     elif archive.filename.endswith(".csv"):
@@ -64,6 +68,18 @@ def _write_deidentification(archive: Archive, file: IO[bytes], alive: Callable[[
             yield {"filename": item.filename, **item.deidentification}
 
     for line in csv_lines(rows(), DEIDENTIFICATION_COLUMNS):
+        file.write(line)
+
+
+def _write_quality(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
+    """What the quality check said of every image, as the release froze it."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for item in _items(archive):
+            alive()
+            yield item.quality
+
+    for line in csv_lines(rows(), QUALITY_COLUMNS):
         file.write(line)
 
 

@@ -82,8 +82,8 @@ class Distribution:
     def __len__(self) -> int:
         return self.counts.total()
 
-    def add(self, score: float) -> None:
-        self.counts[_step(score)] += 1
+    def add(self, score: float, times: int = 1) -> None:
+        self.counts[_step(score)] += times
 
     def remove(self, score: float) -> None:
         """Take back a score that was added. Raises ValueError when it was not."""
@@ -101,18 +101,38 @@ class Distribution:
         steps = np.array(sorted(self.counts))
         return fences(steps / RESOLUTION, np.array([self.counts[int(step)] for step in steps], dtype=np.int64))
 
+    def scale(self) -> "Scale":
+        """What scores are held against until the next image comes or goes."""
+        low, high = min(self.counts, default=0), max(self.counts, default=RESOLUTION)
+        return Scale(len(self), low / RESOLUTION, high / RESOLUTION, self.fences())
+
+    def below(self, score: float) -> float:
+        """The share of the scores that are lower, 0..1; 0 when there are none."""
+        step = _step(score)
+        return sum(count for other, count in self.counts.items() if other < step) / max(1, len(self))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A distribution of `images` scores at one moment: from `lowest` to `highest`, with its fences if they are enough."""
+
+    images: int
+    lowest: float
+    highest: float
+    fences: tuple[float, float] | None
+
     def is_outlier(self, score: float) -> bool:
         """Whether lungs of this score are shaped less like lungs than the dataset lets expect.
 
         Only the lower fence counts: nothing is wrong with lungs that are shaped better than others.
         """
-        found = self.fences()
-        return found is not None and _step(score) / RESOLUTION < found[0] - 1e-9
+        return self.fences is not None and _step(score) / RESOLUTION < self.fences[0] - 1e-9
 
     def normalised(self, score: float) -> float:
         """The score on the scale of the dataset, 0 the lowest and 1 the highest that it has."""
-        low, high = min(self.counts, default=0), max(self.counts, default=RESOLUTION)
-        return min(1.0, max(0.0, (_step(score) - low) / (high - low))) if high > low else 1.0
+        if not self.highest > self.lowest:
+            return 1.0
+        return min(1.0, max(0.0, (_step(score) / RESOLUTION - self.lowest) / (self.highest - self.lowest)))
 
 
 def _step(score: float) -> int:

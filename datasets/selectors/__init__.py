@@ -13,6 +13,7 @@ from datasets.selectors.catalogue import (
 )
 from datasets.selectors.files import FileRow, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
+from datasets.selectors.quality import counted_scores, quality_scores
 from datasets.selectors.statistics import Statistics, statistics
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Preview",
     "Statistics",
     "catalogue",
+    "counted_scores",
     "figures",
     "file_rows",
     "greatest_version",
@@ -30,6 +32,7 @@ __all__ = [
     "listed_archives",
     "preview",
     "published",
+    "quality_scores",
     "release_in_progress",
     "statistics",
 ]

@@ -4,8 +4,9 @@ from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
 from datasets.services.catalogue import Group, create_dataset, update_dataset
 from datasets.services.downloading import Delivery, refuse_download, start_download
-from datasets.services.library import Facts, NewFile, add_radiograph
+from datasets.services.library import Facts, NewFile, add_radiograph, withdraw_radiograph
 from datasets.services.publishing import publish_release
+from datasets.services.scores import recount_scores
 
 __all__ = [
     "DatasetError",
@@ -19,9 +20,11 @@ __all__ = [
     "build_archive",
     "create_dataset",
     "publish_release",
+    "recount_scores",
     "refuse_download",
     "retry_archive",
     "start_download",
     "sweep_archives",
     "update_dataset",
+    "withdraw_radiograph",
 ]

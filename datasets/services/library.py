@@ -1,9 +1,11 @@
 """What a curator accepts comes into the library here."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from typing import IO, Any, TypedDict
 
 from django.core.files.storage import Storage, storages
@@ -13,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Hospital, User
 from audit.services import record
 from datasets.digests import Digested
-from datasets.errors import LibraryFault
+from datasets.errors import DatasetError, LibraryFault
 from datasets.models import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
+from datasets.services.scores import count_score, discount_score
 
 EXTENSIONS = {"dicom": "dcm", "jpeg": "jpg", "png": "png", "tiff": "tif"}
 
@@ -25,6 +28,11 @@ class NewFile:
 
     open: Callable[[], IO[bytes]]
     sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "NewFile":
+        """A small file that is in memory."""
+        return cls(lambda: BytesIO(data), hashlib.sha256(data).hexdigest())
 
 
 class Facts(TypedDict, total=False):
@@ -47,6 +55,7 @@ def add_radiograph(
     demographics: Facts,
     quality: str,
     quality_score: float | None = None,
+    assessment: dict[str, Any] | None = None,
     view: str = "",
     set: str = "",
     image: NewFile,
@@ -78,7 +87,7 @@ def add_radiograph(
     patient = _patient(hospital, patient_key_hash, patient_key_id)
     stem = _stem(hospital, patient, dataset, group)
     filename = f"{stem}.{EXTENSIONS[format]}"
-    shelf = _Shelf(f"{dataset.slug}/{stem}.{secrets.token_hex(8)}")
+    shelf = Shelf(f"{dataset.slug}/{stem}.{secrets.token_hex(8)}")
     try:
         path = shelf.put(filename, image)
         radiograph = Radiograph.objects.create(
@@ -95,6 +104,7 @@ def add_radiograph(
             view=view,
             quality=quality,
             quality_score=quality_score,
+            assessment=assessment or {},
             set=set,
             deid_report=deid_report or {},
             accepted_by=accepted_by,
@@ -121,11 +131,27 @@ def add_radiograph(
                 mask_sha256=region_mask.sha256,
                 transform=transform or {},
             )
+        # Last: nobody else's image of this dataset is counted before this transaction ends.
+        count_score(radiograph)
     except BaseException:
         shelf.clear()
         raise
     record("radiograph.added", actor=accepted_by, about=radiograph, dataset=dataset.pk, hospital=hospital.pk)
     return radiograph
+
+
+@transaction.atomic
+def withdraw_radiograph(*, manager: User, radiograph: Radiograph) -> Radiograph:
+    """Takes an image out of what the next release has. Its row stays, its name is never given again; releases that have
+    it do not change. Raises DatasetError if it is withdrawn already."""
+    row = Radiograph.objects.select_for_update(of=("self",)).select_related("dataset").get(pk=radiograph.pk)
+    if row.status == Radiograph.Status.WITHDRAWN:
+        raise DatasetError(_("This image is withdrawn already."))
+    row.status = Radiograph.Status.WITHDRAWN
+    row.save(update_fields=["status"])
+    discount_score(row)
+    record("radiograph.withdrawn", actor=manager, about=row, dataset=row.dataset_id)
+    return row
 
 
 def _patient(hospital: Hospital, key_hash: str, key_id: str) -> Patient:
@@ -144,7 +170,7 @@ def _stem(hospital: Hospital, patient: Patient, dataset: Dataset, group: Diagnos
     return f"Anonymous_{hospital.number}_{patient.number}_{group.class_id}{suffix}"
 
 
-class _Shelf:
+class Shelf:
     """A folder of the library that this attempt alone writes to: a try that is rolled back leaves no wrong file."""
 
     def __init__(self, folder: str) -> None:

@@ -15,10 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
-from datasets.archives import DEIDENTIFICATION_CSV
+from datasets.archives import DEIDENTIFICATION_CSV, QUALITY_CSV
 from datasets.errors import PublishRefused
 from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem
+from datasets.quality import quality_row
+from datasets.services.scores import frozen_scores
 from datasets.snapshot import CHUNK, Comparison, snapshot
+from imaging.outliers import Scale
 
 ZIPPED = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.Content.LUNG_MASKS)
 
@@ -31,11 +34,18 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
     """
     dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
     _check(dataset, version, changes)
+    scores = frozen_scores(dataset)
+    scale = scores.scale()
     release = Release.objects.create(
-        dataset=dataset, version=version, changes=changes.strip(), created_by=manager, about=_about(dataset)
+        dataset=dataset,
+        version=version,
+        changes=changes.strip(),
+        created_by=manager,
+        about=_about(dataset),
+        quality={"counts": scores.as_dict(), "fences": scale.fences},
     )
     comparison = Comparison(selectors.latest_release(dataset))
-    items = _items(release, dataset, comparison)
+    items = _items(release, dataset, comparison, scale)
     while batch := list(islice(items, CHUNK)):
         ReleaseItem.objects.bulk_create(batch)
     comparison.finish()
@@ -98,7 +108,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _items(release: Release, dataset: Dataset, comparison: Comparison) -> Iterator[ReleaseItem]:
+def _items(release: Release, dataset: Dataset, comparison: Comparison, scale: Scale) -> Iterator[ReleaseItem]:
     for frozen in snapshot(dataset):
         comparison.add(frozen)
         yield ReleaseItem(
@@ -109,6 +119,7 @@ def _items(release: Release, dataset: Dataset, comparison: Comparison) -> Iterat
             metadata=frozen.metadata,
             files=frozen.files,
             deidentification=frozen.deidentification,
+            quality=quality_row(frozen.radiograph, scale),
         )
 
 
@@ -138,10 +149,11 @@ def _archives(release: Release, comparison: Comparison) -> Iterator[Archive]:
     images = sum(comparison.by_group.values())
     yield archive("images.xlsx", Archive.Content.METADATA, images, None)
     yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images, None)
+    yield archive(QUALITY_CSV, Archive.Content.QUALITY, images, None)
 
 
 def _file_label(group: DiagnosisGroup) -> str:
     """The label as a part of a file name. The class id keeps two labels apart that come out the same."""
     safe = re.sub(r"[^A-Za-z0-9-]+", "_", group.label)
-    taken = f"{safe}.csv" == DEIDENTIFICATION_CSV
+    taken = f"{safe}.csv" in (DEIDENTIFICATION_CSV, QUALITY_CSV)
     return safe if safe == group.label and not taken else f"{group.class_id}_{safe}"

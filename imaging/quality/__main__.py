@@ -82,7 +82,7 @@ def _record(name: str, judged: Quality) -> dict[str, Any]:
 
 def _mark_outliers(records: list[dict[str, Any]]) -> None:
     """Outliers among the files that have lungs and are otherwise usable make the distribution, as in a dataset."""
-    kept = Distribution.of(record["score"] for record in records if record["usable"] and record["score"])
+    kept = Distribution.of(record["score"] for record in records if record["usable"] and record["score"]).scale()
     for record in records:
         if record["score"] and kept.is_outlier(record["score"]):
             record["reasons"].append("outlier")

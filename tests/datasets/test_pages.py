@@ -220,7 +220,7 @@ def test_publishing_shows_the_difference_and_then_the_progress(client: Client, l
     assert response["Location"] == reverse("datasets:manage_release", args=[release.pk])
     text = page(client, "datasets:manage_release", release.pk)
     assert "hx-trigger" in text
-    assert "0 of 6 files are built." in re.sub(r"\s+", " ", text)
+    assert "0 of 7 files are built." in re.sub(r"\s+", " ", text)
     assert "is being built" in client.get(address).content.decode()
     for archive in release.archives.all():
         services.build_archive(archive.pk, "t")

@@ -55,6 +55,7 @@ def test_archives_are_ordered_per_group_and_content(library: Library) -> None:
         ("polcovid-1.0-COVID-19.csv", 1, "COVID-19"),
         ("polcovid-1.0-images.xlsx", 2, None),
         ("polcovid-1.0-deidentification.csv", 2, None),
+        ("polcovid-1.0-quality.csv", 2, None),
     }
 
 

@@ -82,12 +82,12 @@ def test_counts_give_what_the_scores_give(scores: list[float], data: st.DataObje
 def test_an_outlier_is_low() -> None:
     rng = np.random.default_rng(1)
     kept = Distribution.of(0.8 + 0.03 * rng.standard_normal(500).clip(-2, 2))
-    assert kept.is_outlier(0.5)
-    assert not kept.is_outlier(0.8)
-    assert not kept.is_outlier(0.99)
-    assert kept.normalised(0.0) == 0
-    assert kept.normalised(1.0) == 1
-    assert 0.3 < kept.normalised(0.8) < 0.7
+    assert kept.scale().is_outlier(0.5)
+    assert not kept.scale().is_outlier(0.8)
+    assert not kept.scale().is_outlier(0.99)
+    assert kept.scale().normalised(0.0) == 0
+    assert kept.scale().normalised(1.0) == 1
+    assert 0.3 < kept.scale().normalised(0.8) < 0.7
 
 
 def test_a_long_tail_is_no_heap_of_outliers() -> None:
@@ -101,9 +101,9 @@ def test_a_long_tail_is_no_heap_of_outliers() -> None:
 def test_few_scores_judge_nothing() -> None:
     kept = Distribution.of([0.9] * (ENOUGH - 1))
     assert kept.fences() is None
-    assert not kept.is_outlier(0.1)
-    assert Distribution().normalised(0.4) == pytest.approx(0.4)
-    assert Distribution.of([0.7]).normalised(0.7) == 1
+    assert not kept.scale().is_outlier(0.1)
+    assert Distribution().scale().normalised(0.4) == pytest.approx(0.4)
+    assert Distribution.of([0.7]).scale().normalised(0.7) == 1
 
 
 def test_refuses_nonsense() -> None:
