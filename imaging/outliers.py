@@ -114,7 +114,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Scale:
-    """A distribution of `images` scores at one moment: from `lowest` to `highest`, with its fences if they are enough."""
+    """A distribution of `images` scores at one moment, from `lowest` to `highest`; fences where there are enough."""
 
     images: int
     lowest: float
