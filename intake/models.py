@@ -1,12 +1,75 @@
 import uuid
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models.collection import Demographics
+from intake.networks import check_networks
+
+
+class Way(models.TextChoices):
+    """How a batch that no person opened came about."""
+
+    STOW = "stow", _("STOW-RS")
+    STORE = "store", _("C-STORE")
+
+
+class DicomNode(models.Model):
+    """A device or archive (PACS) of a hospital that may send by C-STORE (PS3.4 B), and what its images are."""
+
+    ae_title = models.CharField(
+        _("AE title"),
+        max_length=16,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9_.\- ]*[A-Za-z0-9_.\-]$", _("Letters, digits, space, dot, - and _."))],
+        help_text=_("That the sender calls itself by; up to 16 characters."),
+    )
+    hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="nodes")
+    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="nodes")
+    group = models.ForeignKey(
+        "datasets.DiagnosisGroup",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("diagnosis"),
+        help_text=_("Of everything that it sends. Empty: the hospital gives it afterwards."),
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="nodes",
+        verbose_name=_("responsible"),
+        help_text=_("In whose name its batches are opened: somebody of the hospital."),
+    )
+    addresses = models.CharField(
+        _("addresses"),
+        max_length=400,
+        validators=[check_networks],
+        help_text=_("IP addresses or networks that it sends from, separated by commas: 10.1.2.3, 10.4.0.0/16."),
+    )
+    certificate_sha256 = models.CharField(
+        _("certificate"),
+        max_length=64,
+        blank=True,
+        validators=[RegexValidator(r"^[0-9a-f]{64}$", _("64 hex digits."))],
+        help_text=_("SHA-256 fingerprint of the TLS certificate that it has to show. Empty: none."),
+    )
+    is_active = models.BooleanField(_("may send"), default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last connected"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["hospital__number", "ae_title"]
+        verbose_name = _("PACS")
+        verbose_name_plural = _("PACS")
+
+    def __str__(self) -> str:
+        return self.ae_title
 
 
 class UploadBatch(models.Model):
@@ -19,6 +82,12 @@ class UploadBatch(models.Model):
         _("title"), max_length=120, help_text=_("For your own use, e.g. 'March, ward 3'. Do not name patients.")
     )
     created_at = models.DateTimeField(default=timezone.now)
+    way = models.CharField(
+        max_length=8, choices=Way, blank=True, help_text=_("Opened by a machine that sent something on that day.")
+    )
+    node = models.ForeignKey(
+        "DicomNode", null=True, blank=True, on_delete=models.PROTECT, related_name="batches", verbose_name=_("PACS")
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -125,6 +194,7 @@ class UploadedFile(Demographics):
         ordering = ["received_at", "id"]
         indexes = [
             models.Index(fields=["batch", "stage"]),
+            models.Index(fields=["batch", "received_at"]),
             models.Index(fields=["stage", "priority", "received_at"]),
             models.Index(fields=["hospital", "patient_key_hash"]),
             # What the quota of a hospital is counted from (services/limits.py).
@@ -148,6 +218,27 @@ class UploadedFile(Demographics):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class RefusedEntry(models.Model):
+    """An entry of a ZIP file that was not taken, and why (`intake.words.ENTRIES`)."""
+
+    container = models.ForeignKey(UploadedFile, on_delete=models.CASCADE, related_name="refused_entries")
+    number = models.PositiveIntegerField(help_text=_("Its place in the ZIP's directory, from 0."))
+    sealed_name = models.TextField(blank=True, help_text=_("Its path, encrypted; emptied in time."))
+    code = models.CharField(max_length=40)
+    earlier = models.ForeignKey(
+        UploadedFile, null=True, on_delete=models.SET_NULL, related_name="+", help_text=_("The same, sent before.")
+    )
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["container", "number"], name="entry_refused_once")]
+        verbose_name = _("refused entry")
+        verbose_name_plural = _("refused entries")
+
+    def __str__(self) -> str:
+        return f"{self.container_id} {self.number} {self.code}"
 
 
 class PartialUpload(models.Model):
