@@ -66,7 +66,9 @@ class AccessRequestSerializer(serializers.ModelSerializer[AccessRequest]):
 class AskSerializer(serializers.Serializer[AccessRequest]):
     dataset = serializers.SlugField(help_text="The dataset's short name.")
     groups = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), allow_empty=False, help_text="Class ids of the dataset's groups."
+        child=serializers.IntegerField(min_value=1),
+        default=list,
+        help_text="Class ids of the dataset's groups; none for a collection of masks, which is granted as a whole.",
     )
     project = serializers.CharField(max_length=200)
     purpose = serializers.CharField(max_length=4000)

@@ -26,6 +26,11 @@ class AccessRequestForm(forms.Form):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["groups"]
         field.queryset = dataset.groups.all()
+        if dataset.is_segmentation:  # granted as a whole
+            del self.fields["groups"]
+
+    def clean(self) -> dict[str, Any]:
+        return {"groups": [], **(super().clean() or {})}
 
 
 class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -34,6 +39,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Dataset
         fields = (
+            "kind",
             "slug",
             "origin",
             "title",
@@ -50,6 +56,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
             "citation": forms.Textarea(attrs={"rows": 3}),
         }
         help_texts = {
+            "kind": _("Radiographs come from hospitals, masks by the command import_masks. It can't be changed later."),
             "slug": _("A part of every address and file name; it can't be changed later."),
             "summary": _("One or two sentences for the catalogue."),
             "is_public": _("Visitors see the dataset's page; data still needs a grant."),
@@ -58,7 +65,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            del self.fields["slug"]
+            del self.fields["kind"], self.fields["slug"]
 
 
 _SMALL = "form-control form-control-sm"  # of a control that stands in a table

@@ -21,7 +21,8 @@ MAX_GRANT_DAYS = 5 * 365
 
 
 def ask(*, user: User, dataset: Dataset, groups: Iterable[DiagnosisGroup], project: str, purpose: str) -> AccessRequest:
-    """The person asks for `groups` of `dataset`; every data manager is told by e-mail.
+    """The person asks for `groups` of `dataset`; every data manager is told by e-mail. A collection of masks has no
+    groups and is asked for as a whole.
 
     Raises `NotAllowedError` before the e-mail address is confirmed and the agreement signed, `AlreadyDoneError` while
     an earlier request for the dataset waits, `AccountsError` for missing words or groups of another dataset."""
@@ -34,7 +35,7 @@ def ask(*, user: User, dataset: Dataset, groups: Iterable[DiagnosisGroup], proje
         raise NotAllowedError(_("Confirm your e-mail address first."))
     if not selectors.has_signed(user, dataset.agreement):
         raise NotAllowedError(_("Sign the data use agreement first."))
-    if not chosen or any(group.dataset_id != dataset.pk for group in chosen):
+    if bool(chosen) == dataset.is_segmentation or any(group.dataset_id != dataset.pk for group in chosen):
         raise AccountsError(_("Choose at least one group of this dataset."))
     project, purpose = project.strip(), purpose.strip()
     if not project or not purpose:
