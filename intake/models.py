@@ -88,6 +88,9 @@ class UploadBatch(models.Model):
     node = models.ForeignKey(
         "DicomNode", null=True, blank=True, on_delete=models.PROTECT, related_name="batches", verbose_name=_("PACS")
     )
+    summary_sent_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When its person was last told what became of it.")
+    )
 
     class Meta:
         ordering = ["-created_at"]

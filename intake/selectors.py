@@ -2,10 +2,20 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, TextChoices
+from django.utils.translation import gettext_lazy as _
 
 from datasets.models import Dataset
+from datasets.models.collection import Quality
 from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
+
+
+class Verdict(TextChoices):
+    """What a curator decided; the stage alone does not tell how an accepted radiograph was judged."""
+
+    GOOD = "good", _("accepted as Good")
+    BAD = "bad", _("accepted as Bad")
+    REJECTED = "rejected", _("rejected")
 
 
 @dataclass(frozen=True)
@@ -13,6 +23,7 @@ class Progress:
     """How far a batch is: files by stage, in the order of the stages."""
 
     counts: dict[Stage, int]
+    verdicts: dict["Verdict", int]
 
     @property
     def total(self) -> int:
@@ -31,6 +42,15 @@ class Progress:
     def rows(self) -> list[tuple[Stage, int]]:
         return [(stage, count) for stage, count in self.counts.items() if count]
 
+    @property
+    def verdict_rows(self) -> list[tuple["Verdict", int]]:
+        return [(verdict, count) for verdict, count in self.verdicts.items() if count]
+
+    @property
+    def waiting_for_hospital(self) -> int:
+        """Files that go no further until the hospital says their diagnosis."""
+        return self.counts[Stage.DESCRIBE]
+
 
 def open_datasets() -> QuerySet[Dataset]:
     """Datasets that files can be given to: without groups there is no diagnosis to choose."""
@@ -39,7 +59,14 @@ def open_datasets() -> QuerySet[Dataset]:
 
 def progress(batch: UploadBatch) -> Progress:
     found = dict(batch.files.order_by().values_list("stage").annotate(count=Count("pk")))
-    return Progress({stage: found.get(stage, 0) for stage in Stage})
+    accepted = batch.files.filter(stage=Stage.ACCEPTED).order_by().values_list("radiograph__quality")
+    judged = dict(accepted.annotate(count=Count("pk"))) if found.get(Stage.ACCEPTED) else {}
+    verdicts = {
+        Verdict.GOOD: judged.get(Quality.GOOD, 0),
+        Verdict.BAD: judged.get(Quality.BAD, 0),
+        Verdict.REJECTED: found.get(Stage.REJECTED, 0),
+    }
+    return Progress({stage: found.get(stage, 0) for stage in Stage}, verdicts)
 
 
 def with_counts(batches: QuerySet[UploadBatch]) -> QuerySet[UploadBatch]:
@@ -58,7 +85,14 @@ def with_counts(batches: QuerySet[UploadBatch]) -> QuerySet[UploadBatch]:
     ).order_by("-created_at", "-pk")
 
 
-def files_of(batch: UploadBatch, stage: str = "") -> QuerySet[UploadedFile]:
-    """A batch's files, of one stage if it names one, ready for a table."""
+def files_of(batch: UploadBatch, stage: str = "", verdict: str = "") -> QuerySet[UploadedFile]:
+    """A batch's files, of one stage or verdict if one is named, ready for a table."""
     files = batch.files.select_related("group").order_by("received_at", "pk")
-    return files.filter(stage=stage) if stage in Stage.values else files
+    if stage in Stage.values:
+        files = files.filter(stage=stage)
+    if verdict == Verdict.REJECTED:
+        files = files.filter(stage=Stage.REJECTED)
+    elif verdict in Verdict.values:
+        quality = Quality.GOOD if verdict == Verdict.GOOD else Quality.BAD
+        files = files.filter(stage=Stage.ACCEPTED, radiograph__quality=quality)
+    return files

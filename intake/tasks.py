@@ -3,6 +3,7 @@
 from celery import Task, shared_task
 from django.conf import settings
 
+from datasets.services.withdrawing import destroy_withdrawn
 from intake import services
 
 
@@ -15,8 +16,10 @@ def run_stage(self: "Task[[str], None]", file_id: str) -> None:
 @shared_task(name="intake.tasks.sweep")
 def sweep() -> None:
     services.sweep()
+    services.send_summaries()
 
 
 @shared_task(name="intake.tasks.purge")
 def purge() -> None:
     services.purge()
+    destroy_withdrawn()

@@ -1,4 +1,4 @@
-"""What people do with a file on its way: correct what is known of it, take it back, send it through once more."""
+"""What people do with a file on its way: correct what is known of it, send it through once more."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,7 @@ from intake.services.moves import close_running, move
 from intake.services.patients import set_patient
 from intake.services.pipeline import DAMAGED
 from intake.services.receiving import DEMOGRAPHICS
-from intake.services.upkeep import ORIGINAL_PURGED, clean_up_on_commit
-
-
-def withdraw(file: UploadedFile, user: Any) -> UploadedFile:
-    """The hospital takes a file back before its verdict; its bytes are destroyed. Raises IntakeError after it."""
-    with transaction.atomic():
-        row = UploadedFile.objects.select_for_update().get(pk=file.pk)
-        if row.stage in FINAL_STAGES:
-            raise IntakeError(_("This file has its verdict already. Ask the data manager to withdraw it."))
-        stage = row.stage
-        close_running(row, StageRun.Status.FAILED, "withdrawn")
-        move(row, Stage.WITHDRAWN)
-        clean_up_on_commit(row.pk)
-        record("file.withdrawn", actor=user, about=row, stage=stage)
-    return row
+from intake.services.upkeep import ORIGINAL_PURGED
 
 
 def retry(file: UploadedFile, user: Any) -> UploadedFile:
