@@ -9,7 +9,7 @@ export default defineConfig({
     // Fonts as data: addresses would break `font-src 'self'`.
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: "src/main.js",
+      input: ["src/main.js", "src/upload.js"],
       // htmx contains an eval that its configuration in base.html and the CSP both forbid.
       checks: { eval: false, pluginTimings: false },
     },
