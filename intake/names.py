@@ -9,12 +9,18 @@ MAX_LENGTH = 255  # characters; what a file system takes
 
 
 def seal(name: str) -> str:
-    """The encrypted form of `name` (cut to 255 characters), or the empty string for an empty one."""
-    return keys.names().encrypt(name[:MAX_LENGTH].encode()).decode() if name else ""
+    """The encrypted form of `name`, or the empty string for an empty one. Of a name with folders before it that is
+    longer than 255 characters the end is kept."""
+    return seal_text(name[-MAX_LENGTH:]) if name else ""
+
+
+def seal_text(text: str) -> str:
+    """The encrypted form of anything that may name a patient."""
+    return keys.names().encrypt(text.encode()).decode()
 
 
 def reveal(sealed: str) -> str:
-    """The name again; empty where it was purged or belongs to a key that is gone."""
+    """The name or text again; empty where it was purged or belongs to a key that is gone."""
     if not sealed:
         return ""
     try:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from intake import views
+from intake.tus import views as tus
 
 app_name = "intake"
 urlpatterns = [
@@ -9,6 +10,8 @@ urlpatterns = [
     path("uploads/template.csv", views.template, name="template"),
     path("uploads/<int:pk>/", views.batch, name="batch"),
     path("uploads/<int:pk>/files", views.batch_files, name="batch_files"),
+    path("uploads/tus/", tus.Uploads.as_view(), name="tus"),
+    path("uploads/tus/<uuid:pk>", tus.Upload.as_view(), name="tus_upload"),
     path("uploads/files/<uuid:pk>/", views.file, name="file"),
     path("uploads/files/<uuid:pk>/withdraw", views.file_withdraw, name="file_withdraw"),
 ]

@@ -48,7 +48,7 @@ def check_room(batch: UploadBatch, size: int) -> None:
     if waiting + size > quota:
         raise QuotaReached(
             _(
-                "Your hospital's files that wait for their verdict take {waiting} of {quota}, so this one does not fit. "
+                "Your hospital's files that wait for their verdict take {waiting} of {quota}; this one does not fit. "
                 "Wait until some have their verdict, withdraw some, or ask the data manager for more room."
             ).format(waiting=filesizeformat(waiting), quota=filesizeformat(quota))
         )

@@ -14,6 +14,7 @@ from datasets.models import Dataset, DiagnosisGroup
 from intake import names
 from intake.models import Stage, UploadBatch, UploadedFile
 from intake.quarantine import Sealed
+from intake.services import limits
 from intake.services.errors import Duplicate, IntakeError
 from intake.services.patients import set_patient
 from intake.services.publishing import publish_on_commit
@@ -39,23 +40,66 @@ def receive_file(
     demographics: Mapping[str, Any] | None = None,
     patient_key: str = "",
     set: str = "",
+    reserved: bool = False,
 ) -> UploadedFile:
     """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
 
     `demographics` may hold sex ("F", "M"), age (years), smoke ("yes", "no", "former") and smoke_packyears; what is
     not known is left out or None. Without a `group` the file waits for its diagnosis after processing. `sealed.sha256`
-    may be empty: inspection finds it then. `patient_key` is the hospital's own; only its keyed hash is stored. Raises
-    Duplicate when the hospital sent these bytes before (the blob is then gone) and IntakeError for a diagnosis that
-    is not of the batch's dataset.
+    may be empty: inspection finds it then. `patient_key` is the hospital's own; only its keyed hash is stored. `name`
+    is the path below the folder that was sent, with "/", where the way in knows it. `reserved` says that room was made
+    before (`intake.services.partial`).
+
+    Raises IntakeError, and the blob is then gone: Duplicate when the hospital sent these bytes before, TooLarge,
+    TypeNotTaken, BatchFull, QuotaReached, PatientUnclear, or for a diagnosis that is not of the batch's dataset.
     """
+    try:
+        _check(batch, sealed, group)
+        file = _new_file(batch, name, sealed, group, demographics or {}, patient_key, set)
+    except IntakeError:
+        sealed.discard()
+        raise
+    # From here on the blob stays: were the answer to the commit lost, the row could be there. Without a row the
+    # sweep removes it a day later.
+    sealed.kept = True
+    try:
+        with transaction.atomic():
+            if not reserved:
+                limits.check_room(batch, sealed.size)
+            file.save(force_insert=True)
+            publish_on_commit(file.pk)
+            hospital = batch.hospital.number
+            record("file.received", actor=user, about=file, batch=batch.pk, hospital=hospital, size=file.size)
+    except (IntegrityError, IntakeError) as error:
+        # Somebody sent the same bytes in the same moment, or there is no room; the transaction is undone for certain.
+        refusal = error if isinstance(error, IntakeError) else _duplicate(batch.hospital_id, sealed.sha256)
+        if refusal is None:
+            raise
+        sealed.kept = False
+        sealed.discard()
+        raise refusal from None
+    return file
+
+
+def _check(batch: UploadBatch, sealed: Sealed, group: DiagnosisGroup | None) -> None:
+    limits.check_size(sealed.size)
+    limits.check_kind(sealed.head)
     if group is not None and group.dataset_id != batch.dataset_id:
-        sealed.discard()
         raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
-    earlier = _same_bytes(batch.hospital_id, sealed.sha256)
-    if earlier is not None:
-        sealed.discard()
-        raise Duplicate(_duplicate_words(earlier))
-    known = {field: value for field, value in (demographics or {}).items() if value not in (None, "")}
+    if (duplicate := _duplicate(batch.hospital_id, sealed.sha256)) is not None:
+        raise duplicate
+
+
+def _new_file(
+    batch: UploadBatch,
+    name: str,
+    sealed: Sealed,
+    group: DiagnosisGroup | None,
+    demographics: Mapping[str, Any],
+    patient_key: str,
+    set: str,
+) -> UploadedFile:
+    known = {field: value for field, value in demographics.items() if value not in (None, "")}
     file = UploadedFile(
         id=sealed.id,
         batch=batch,
@@ -68,24 +112,12 @@ def receive_file(
         **{field: known[field] for field in DEMOGRAPHICS if field in known},
     )
     set_patient(file, batch.hospital.number, patient_key)
-    # From here on the blob stays: were the answer to the commit lost, the row could be there. Without a row the
-    # sweep removes it a day later.
-    sealed.kept = True
-    try:
-        with transaction.atomic():
-            file.save(force_insert=True)
-            publish_on_commit(file.pk)
-            hospital = batch.hospital.number
-            record("file.received", actor=user, about=file, batch=batch.pk, hospital=hospital, size=file.size)
-    except IntegrityError:
-        # Somebody sent the same bytes in the same moment.
-        earlier = _same_bytes(batch.hospital_id, sealed.sha256)
-        if earlier is None:
-            raise
-        sealed.kept = False
-        sealed.discard()
-        raise Duplicate(_duplicate_words(earlier)) from None
     return file
+
+
+def _duplicate(hospital_id: int, sha256: str) -> Duplicate | None:
+    earlier = _same_bytes(hospital_id, sha256)
+    return Duplicate(_duplicate_words(earlier)) if earlier is not None else None
 
 
 def _same_bytes(hospital_id: int, sha256: str) -> UploadedFile | None:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from audit.services import record
 from intake import candidates, quarantine
-from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, StageRun, UploadedFile
+from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, PartialUpload, StageRun, UploadedFile
 from intake.services.moves import close_running, set_aside
+from intake.services.partial import sweep_partials
 from intake.services.publishing import publish
 
 WAITING_SECONDS = 20  # how long a task may be on its way before the sweep thinks that it was lost
@@ -22,10 +23,12 @@ ORIGINAL_PURGED = "original_purged"
 
 
 def sweep() -> int:
-    """Publishes again what waits without anybody working on it, and removes what dead workers left in the work folder.
+    """Publishes again what waits without anybody working on it, and removes what dead workers left in the work folder
+    and dead web processes among the uploads under way.
 
     Returns the number of tasks published."""
     quarantine.remove_stale_workspaces()
+    sweep_partials()
     now = timezone.now()
     waiting = (
         UploadedFile.objects.filter(stage__in=WORK_STAGES, stage_since__lt=now - timedelta(seconds=WAITING_SECONDS))
@@ -106,7 +109,9 @@ def _remove_orphans() -> int:
     """Blobs that no row ever took over (a killed web process), and candidates of files that have their verdict."""
     removed = 0
     for blob_id, changed in list(quarantine.blobs()):
-        if changed < timezone.now() - ORPHAN_AGE and not UploadedFile.objects.filter(pk=blob_id).exists():
+        if changed >= timezone.now() - ORPHAN_AGE:
+            continue
+        if not any(model.objects.filter(pk=blob_id).exists() for model in (UploadedFile, PartialUpload)):
             quarantine.remove(blob_id)
             removed += 1
     for folder_id in list(candidates.folders()):

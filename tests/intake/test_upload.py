@@ -112,7 +112,7 @@ def test_a_full_disk_is_said_and_keeps_nothing(client: Client, world: World, mon
     def full(file: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(quarantine, "_sync", full)
+    monkeypatch.setattr(quarantine, "sync", full)
     response = _post(client, world, ("a.dcm", b"one"))
     assert "could not store this file" in response.content.decode()
     assert list(quarantine.blobs()) == []
