@@ -12,7 +12,7 @@ from intake import tables
 from intake.models import UploadBatch, UploadedFile
 from intake.services.errors import IntakeError
 from intake.services.receiving import receive_file
-from intake.tables import Problem
+from intake.tables import Problem, paths
 from intake.uploadhandler import SealedUpload
 
 
@@ -43,7 +43,7 @@ def take_files(
         return taken
     for upload in uploads:
         name = str(upload.name)
-        own = described.get(tables.normalised(name))
+        own = described.get(paths.path(name)[-1:])
         chosen = own.group if own is not None and own.group is not None else group
         if upload.sealed is None or chosen is None:
             taken.refused.append((name, str(upload.refusal)))
@@ -71,7 +71,7 @@ def _described(
     group: DiagnosisGroup | None,
     content: bytes | None,
     problems: list[Problem],
-) -> dict[str, tables.Described]:
+) -> dict[paths.Path, tables.Described]:
     """The table's rows by file name; adds to `problems` what does not fit between the table and the files."""
     if content is None:
         if group is None:
@@ -83,17 +83,19 @@ def _described(
     if any(problem.row < 2 for problem in table.problems):
         return {}
     told = {(problem.row, problem.column) for problem in table.problems}
-    counted = Counter(tables.normalised(str(upload.name)) for upload in uploads)
-    for name, row in table.files.items():
-        if not counted[name]:
+    counted = Counter(paths.path(str(upload.name))[-1:] for upload in uploads)
+    files = {row.path[-1:]: row for row in table.rows}
+    for key, row in files.items():
+        name = row.name
+        if not counted[key]:
             problems.append(Problem(row.row, "filename", _("No file of this name was sent: {name}").format(name=name)))
-        elif counted[name] > 1:
+        elif counted[key] > 1:
             words = _("Several files of this name were sent: {name}").format(name=name)
             problems.append(Problem(row.row, "filename", words))
         elif row.group is None and group is None and (row.row, "class") not in told:
             problems.append(Problem(row.row, "class", _("The class is missing, and none was chosen for all files.")))
     if group is None:
-        for name in counted.keys() - table.files.keys():
+        for (name,) in counted.keys() - files.keys():
             problems.append(Problem(0, "filename", _("The table has no row for this file: {name}").format(name=name)))
     problems.sort(key=lambda problem: problem.row)
-    return table.files
+    return files
