@@ -306,3 +306,43 @@ class StageRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_id} {self.stage} {self.attempt}"
+
+
+class DescriptionRow(models.Model):
+    """One row of a batch's table, kept until its file is there and described by it.
+
+    What it is called by and what it says is encrypted; the keyed hashes (`intake.descriptions`) find it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waits for its file")
+        DONE = "done", _("the file is described")
+        DATE = "date", _("the age is being worked out")
+        UNDATED = "undated", _("no age: the file says no date of the examination")
+        SEVERAL = "several", _("several files of this name")
+
+    batch = models.ForeignKey(UploadBatch, on_delete=models.CASCADE, related_name="descriptions")
+    number = models.PositiveIntegerField(help_text=_("As the spreadsheet counts."))
+    path_hash = models.CharField(max_length=64, blank=True)
+    name_hash = models.CharField(max_length=64, blank=True)
+    uid_hash = models.CharField(max_length=64, blank=True)
+    sealed = models.TextField()
+    patient_key_hash = models.CharField(max_length=64, blank=True, db_index=True)
+    patient_key_id = models.CharField(max_length=16, blank=True)
+    file = models.ForeignKey(UploadedFile, null=True, blank=True, on_delete=models.CASCADE, related_name="descriptions")
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["batch_id", "number"]
+        indexes = [
+            models.Index(fields=["batch", "path_hash"]),
+            models.Index(fields=["batch", "name_hash"]),
+            models.Index(fields=["batch", "uid_hash"]),
+            # What the sweep looks for.
+            models.Index(fields=["created_at"], condition=Q(state="date"), name="description_without_its_date"),
+        ]
+        verbose_name = _("row of a table")
+        verbose_name_plural = _("rows of tables")
+
+    def __str__(self) -> str:
+        return f"row {self.number} of the table of batch {self.batch_id}"
