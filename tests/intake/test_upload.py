@@ -23,6 +23,7 @@ from accounts.models import ApiToken
 from accounts.tokens import secret_hash
 from intake import names, quarantine
 from intake.models import UploadedFile
+from intake.tables import COLUMNS
 from intake.uploadhandler import SealingUploadHandler
 from tests.intake.conftest import all_bytes
 from tests.world import World
@@ -201,7 +202,7 @@ class TestTable:
 
     def test_the_template_has_the_columns(self, client: Client) -> None:
         response = client.get(reverse("intake:template"))
-        assert response.content.decode() == "\ufefffilename,class,sex,age,smoke,smoke_packyears,patient_key\r\n"
+        assert response.content.decode() == "\ufeff" + ",".join(COLUMNS) + "\r\n"
 
 
 def _body(*parts: tuple[str, str, bytes]) -> bytes:
