@@ -1,6 +1,8 @@
 """What kind of file it is, by its first bytes and never by its name. Cheap, and sure only of what it names: whether
 the file can be used is found by inspection (`imaging.formats`)."""
 
+from django.conf import settings
+
 # The kinds that an installation may take (CXR_ALLOWED_TYPES).
 DICOM, JPEG, PNG, TIFF, ZIP = KINDS = ("dicom", "jpeg", "png", "tiff", "zip")
 
@@ -52,3 +54,12 @@ def kind(head: bytes) -> str:
             if head.startswith(magic):
                 return name
     return ""
+
+
+def largest(head: bytes | None) -> int:
+    """How many bytes a file with these first bytes may have; None while they are not known. A ZIP holds many files."""
+    zips: int = settings.CXR_MAX_ZIP_BYTES if ZIP in settings.CXR_ALLOWED_TYPES else 0
+    images: int = settings.CXR_MAX_FILE_BYTES
+    if head is None:
+        return max(zips, images)
+    return max(zips, images) if kind(head) == ZIP else images

@@ -82,15 +82,15 @@ class Sealer:
     def __init__(self) -> None:
         self.id = uuid.uuid4()
         self.size = 0
-        self._head = b""
+        self.head = b""
         self._hash = hashlib.sha256()
         self._buffer = bytearray()
         create(self.id)
         self._file: IO[bytes] = _storage().open(str(self.id), "wb")
 
     def write(self, data: bytes) -> None:
-        if len(self._head) < HEAD:
-            self._head += data[: HEAD - len(self._head)]
+        if len(self.head) < HEAD:
+            self.head += data[: HEAD - len(self.head)]
         self.size += len(data)
         self._hash.update(data)
         self._buffer += data
@@ -106,7 +106,7 @@ class Sealer:
             self._buffer.clear()
         sync(self._file)
         self._file.close()
-        return Sealed(self.id, self.size, self._hash.hexdigest(), head=self._head)
+        return Sealed(self.id, self.size, self._hash.hexdigest(), head=self.head)
 
     def discard(self) -> None:
         self._buffer.clear()
@@ -150,7 +150,13 @@ def exists(file_id: uuid.UUID) -> bool:
     return _storage().exists(str(file_id))
 
 
-def _segments(blob: IO[bytes]) -> Iterator[bytes]:
+def open_blob(file_id: uuid.UUID) -> IO[bytes]:
+    """The ciphertext. Raises FileNotFoundError."""
+    return _storage().open(str(file_id), "rb")
+
+
+def segments(blob: IO[bytes]) -> Iterator[bytes]:
+    """The plaintext from where `blob` stands, a segment at a time, opened as it is asked for. Raises Damaged."""
     while head := blob.read(_LENGTH.size):
         if len(head) < _LENGTH.size:
             raise Damaged("cut within a length")
@@ -173,11 +179,11 @@ def open_original(file_id: uuid.UUID, sha256: str, target: Path) -> str:
     Raises Damaged when the blob is missing or is not what was received; `target` may then hold a part."""
     digest = hashlib.sha256()
     try:
-        blob = _storage().open(str(file_id), "rb")
+        blob = open_blob(file_id)
     except FileNotFoundError:
         raise Damaged("missing") from None
     with blob, os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        for plain in _segments(blob):
+        for plain in segments(blob):
             digest.update(plain)
             file.write(plain)
     found = digest.hexdigest()

@@ -9,7 +9,6 @@ import io
 from typing import IO, Any, cast
 
 import structlog
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
@@ -19,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from intake import kinds
 from intake.quarantine import Sealed, Sealer
 
 logger = structlog.get_logger(__name__)
@@ -109,12 +109,13 @@ class SealingUploadHandler(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self._sealer is not None:
-            if self._sealer.size + len(raw_data) > settings.CXR_MAX_FILE_BYTES:
+            limit = kinds.largest(self._sealer.head or raw_data)
+            if self._sealer.size + len(raw_data) > limit:
                 self._sealer.discard()
                 self._sealer = None
                 self._refusal = format_lazy(
                     _("The file is larger than {limit}. Export a single image."),
-                    limit=filesizeformat(settings.CXR_MAX_FILE_BYTES),
+                    limit=filesizeformat(limit),
                 )
             else:
                 try:

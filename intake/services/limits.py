@@ -15,11 +15,11 @@ from intake.services.errors import BatchFull, QuotaReached, TooLarge, TypeNotTak
 GIGABYTE = 1024**3
 
 
-def check_size(size: int) -> None:
-    """Raises TooLarge for a file over CXR_MAX_FILE_MB; `size` is in bytes."""
-    if size > settings.CXR_MAX_FILE_BYTES:
-        limit = filesizeformat(settings.CXR_MAX_FILE_BYTES)
-        raise TooLarge(_("The file is larger than {limit}. Export a single image.").format(limit=limit))
+def check_size(size: int, head: bytes | None) -> None:
+    """Raises TooLarge for a file of more bytes than one with this `head` may have (`kinds.largest`)."""
+    limit = kinds.largest(head)
+    if size > limit:
+        raise TooLarge(_("The file is larger than {limit}. Export a single image.").format(limit=filesizeformat(limit)))
 
 
 def check_kind(head: bytes) -> None:

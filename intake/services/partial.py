@@ -62,7 +62,7 @@ def begin(*, user: Any, batch: UploadBatch, length: int, metadata: str) -> Parti
     """Makes room for a file of `length` bytes. `metadata` is the header Upload-Metadata.
 
     Raises IntakeError (too large, batch full, quota, bad metadata, unknown patient key), BadHeader, StorageFailed."""
-    limits.check_size(length)
+    limits.check_size(length, None)
     description = describe(protocol.metadata(metadata), batch)
     if description.patient_key.strip():
         # Only whether it can be told whose it is: before the bytes come, not after them.
@@ -140,7 +140,7 @@ def append(held: Held, pieces: Iterable[bytes], checksum: protocol.Checksum | No
     """Adds the body of a request, however far it comes. Without a checksum everything that came is kept and
     acknowledged segment by segment; with one the whole body or nothing.
 
-    Raises TypeNotTaken (the upload is then refused for good), WrongChecksum, StorageFailed."""
+    Raises TypeNotTaken or TooLarge (the upload is then refused for good), WrongChecksum, StorageFailed."""
     row, appender = held.row, held.appender
     assert appender is not None  # noqa: S101 (whoever calls this has looked)
     whole = hashlib.sha256() if row.offset == 0 else None
@@ -150,6 +150,7 @@ def append(held: Held, pieces: Iterable[bytes], checksum: protocol.Checksum | No
         for piece in pieces:
             if start and row.offset == 0:
                 limits.check_kind(piece[: quarantine.HEAD])
+                limits.check_size(row.length, piece[: quarantine.HEAD])
             start = False
             for digest in (whole, checked):
                 if digest is not None:
@@ -206,7 +207,7 @@ def finish(held: Held) -> None:
             group=description.group,
             demographics=description.demographics,
             patient_key=description.patient_key,
-            reserved=True,
+            limited=False,
         )
     except IntakeError as error:
         _refuse(row, error)

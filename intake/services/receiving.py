@@ -40,20 +40,23 @@ def receive_file(
     demographics: Mapping[str, Any] | None = None,
     patient_key: str = "",
     set: str = "",
-    reserved: bool = False,
+    limited: bool = True,
 ) -> UploadedFile:
     """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
 
     `demographics` may hold sex ("F", "M"), age (years), smoke ("yes", "no", "former") and smoke_packyears; what is
     not known is left out or None. Without a `group` the file waits for its diagnosis after processing. `sealed.sha256`
     may be empty: inspection finds it then. `patient_key` is the hospital's own; only its keyed hash is stored. `name`
-    is the path below the folder that was sent, with "/", where the way in knows it. `reserved` says that room was made
-    before (`intake.services.partial`).
+    is the path below the folder that was sent, with "/", where the way in knows it. Not `limited`: the limits
+    were applied before (`intake.services.partial`), or do not apply.
 
     Raises IntakeError, and the blob is then gone: Duplicate when the hospital sent these bytes before, TooLarge,
     TypeNotTaken, BatchFull, QuotaReached, PatientUnclear, or for a diagnosis that is not of the batch's dataset.
     """
     try:
+        if limited:
+            limits.check_size(sealed.size, sealed.head)
+            limits.check_kind(sealed.head)
         _check(batch, sealed, group)
         file = _new_file(batch, name, sealed, group, demographics or {}, patient_key, set)
     except IntakeError:
@@ -64,7 +67,7 @@ def receive_file(
     sealed.kept = True
     try:
         with transaction.atomic():
-            if not reserved:
+            if limited:
                 limits.check_room(batch, sealed.size)
             file.save(force_insert=True)
             publish_on_commit(file.pk)
@@ -82,8 +85,6 @@ def receive_file(
 
 
 def _check(batch: UploadBatch, sealed: Sealed, group: DiagnosisGroup | None) -> None:
-    limits.check_size(sealed.size)
-    limits.check_kind(sealed.head)
     if group is not None and group.dataset_id != batch.dataset_id:
         raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
     if (duplicate := _duplicate(batch.hospital_id, sealed.sha256)) is not None:

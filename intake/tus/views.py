@@ -4,7 +4,6 @@
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Allow, Public
-from intake import policies
+from intake import kinds, policies
 from intake.models import PartialUpload
 from intake.resumable import Busy
 from intake.services import partial
@@ -72,7 +71,7 @@ class _Tus(APIView):
         headers = {
             "Tus-Version": protocol.VERSION,
             "Tus-Extension": protocol.EXTENSIONS,
-            "Tus-Max-Size": str(settings.CXR_MAX_FILE_BYTES),
+            "Tus-Max-Size": str(kinds.largest(None)),
             "Tus-Checksum-Algorithm": ",".join(protocol.ALGORITHMS),
         }
         return Response(status=204, headers=headers)
