@@ -17,9 +17,9 @@ def enhanced(stored: NDArray[np.integer[Any]], max_side: int, *, inverted: bool 
     Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994) of all levels."""
     import cv2
 
-    low = int(stored.min())
-    offset = stored.astype(np.int32) - low
-    used = max(int(np.count_nonzero(np.bincount(offset.ravel()))), 2)
+    # Stored values have 16 bits at the most: wider arrays take memory and time.
+    offset = np.subtract(stored, int(stored.min()), dtype=np.int32).astype(np.uint16)
+    used = max(int(np.count_nonzero(cv2.calcHist([offset], [0], None, [_LEVELS], [0, _LEVELS]))), 2)
     values = offset.astype(np.float32)
     scale = max_side / max(values.shape)
     if scale < 1:
