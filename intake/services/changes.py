@@ -12,7 +12,7 @@ from intake import quarantine
 from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.services.errors import IntakeError
 from intake.services.moves import close_running, move
-from intake.services.patients import set_patient
+from intake.services.patients import Identity, identify
 from intake.services.pipeline import DAMAGED
 from intake.services.receiving import DEMOGRAPHICS
 from intake.services.upkeep import ORIGINAL_PURGED
@@ -73,23 +73,44 @@ def update_file(
             raise IntakeError(_("This file has its verdict already; it can no longer be changed here."))
         if group is not None and group.dataset_id != row.batch.dataset_id:
             raise IntakeError(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
-        before = _described(row)
-        row.group = group or row.group
-        for field in DEMOGRAPHICS:
-            if field in demographics:
-                setattr(row, field, demographics[field])
-        set_patient(row, row.hospital.number, patient_key)
-        changed = [name for name, value in _described(row).items() if value != before[name]]
-        if not changed:
-            return row
-        if "patient_key" in changed and row.stage != Stage.INSPECT:
-            _make_anew(row)
-        elif row.stage == Stage.DESCRIBE and row.group_id is not None:
-            move(row, Stage.CURATE)
-        else:
-            row.save()
-        record("file.edited", actor=user, about=row, fields=changed)
+        identity = None
+        if patient_key.strip():
+            identity = identify(row.hospital_id, row.hospital.number, patient_key)
+        if changed := change(row, group=group, demographics=demographics, identity=identity):
+            go_on(row, changed)
+            record("file.edited", actor=user, about=row, fields=changed)
     return row
+
+
+def change(
+    row: UploadedFile, *, group: DiagnosisGroup | None, demographics: Mapping[str, Any], identity: Identity | None
+) -> list[str]:
+    """Sets on the (locked) row of a file without a verdict what differs, and returns the names of it. Nothing is saved:
+    `go_on` does that."""
+    before = _described(row)
+    row.group = group or row.group
+    for field in DEMOGRAPHICS:
+        if field in demographics:
+            setattr(row, field, demographics[field])
+    if identity is not None:
+        row.patient_key_hash, row.patient_key_id = identity
+    return [name for name, value in _described(row).items() if value != before[name]]
+
+
+def moves_on(row: UploadedFile, changed: list[str]) -> bool:
+    """Whether what changed takes the row to another stage or makes its candidate anew."""
+    other_patient = "patient_key" in changed and row.stage != Stage.INSPECT
+    return other_patient or (row.stage == Stage.DESCRIBE and row.group_id is not None)
+
+
+def go_on(row: UploadedFile, changed: list[str]) -> None:
+    """Saves the (locked) row after `change`, and moves it where that takes it. Raises IntakeError as `update_file`."""
+    if "patient_key" in changed and row.stage != Stage.INSPECT:
+        _make_anew(row)
+    elif moves_on(row, changed):
+        move(row, Stage.CURATE)
+    else:
+        row.save()
 
 
 def _described(row: UploadedFile) -> dict[str, Any]:

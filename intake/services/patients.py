@@ -1,5 +1,6 @@
 """Whose radiograph it is, without knowing: the hospital's patient key as a keyed hash."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -8,8 +9,10 @@ from django.db.models import Q
 from datasets.models import Patient
 from imaging.deid import patient_pseudonym
 from intake import keys
-from intake.models import FINAL_STAGES, Stage, UploadedFile
+from intake.models import FINAL_STAGES, DescriptionRow, Stage, UploadedFile
 from intake.services.errors import IntakeError
+
+_AT_ONCE = 500  # hashes in one query
 
 
 class Identity(NamedTuple):
@@ -30,28 +33,52 @@ def identify(hospital_id: int, hospital_number: int, patient_id: str, issuer: st
     A Patient ID with an issuer is another patient than the same with another issuer, but the one that was known
     without any. Raises PatientUnclear rather than making a second person of somebody whose key was taken away.
     """
-    ring = keys.pseudonym_keys()
     issuers = (issuer, "") if issuer.strip() else ("",)
-    candidates = [
-        Identity(patient_pseudonym(key.secret, hospital_number, patient_id, by), key.id)
-        for by in issuers
-        for key in ring
-    ]
+    return _identify(hospital_id, hospital_number, {patient_id: [(patient_id, by) for by in issuers]})[patient_id]
+
+
+def identify_many(hospital_id: int, hospital_number: int, patient_ids: Iterable[str]) -> dict[str, Identity]:
+    """The same for many patients at once, without issuers, by patient id."""
+    return _identify(hospital_id, hospital_number, {patient: [(patient, "")] for patient in patient_ids})
+
+
+def _identify(hospital_id: int, number: int, forms: dict[str, list[tuple[str, str]]]) -> dict[str, Identity]:
+    """The identity of each patient, who may be known in any of the forms (patient id, issuer), the first one first."""
+    ring = keys.pseudonym_keys()
+    candidates = {
+        patient: [Identity(patient_pseudonym(key.secret, number, *form), key.id) for form in known for key in ring]
+        for patient, known in forms.items()
+    }
+    places = _known(hospital_id, [one.key_hash for found in candidates.values() for one in found])
+    identities: dict[str, Identity] = {}
+    for patient, found in candidates.items():
+        identities[patient] = next((one for known in places for one in found if one.key_hash in known), found[0])
+    if any(not any(identities[patient].key_hash in known for known in places) for patient in identities):
+        _check_ring(hospital_id, [key.id for key in ring])
+    return identities
+
+
+def _known(hospital_id: int, hashes: list[str]) -> list[set[str]]:
+    """Which of the hashes the hospital's patients have, its files, and the rows of its tables."""
     patients = Patient.objects.filter(hospital_id=hospital_id, key_hash__isnull=False)
     uploads = UploadedFile.objects.filter(hospital_id=hospital_id).exclude(patient_key_hash="")
-    hashes = [candidate.key_hash for candidate in candidates]
-    for known in (
-        set(patients.filter(key_hash__in=hashes).values_list("key_hash", flat=True)),
-        set(uploads.filter(patient_key_hash__in=hashes).values_list("patient_key_hash", flat=True)),
-    ):
-        for candidate in candidates:
-            if candidate.key_hash in known:
-                return candidate
+    rows = DescriptionRow.objects.filter(batch__hospital_id=hospital_id).exclude(patient_key_hash="")
+    places: list[set[str]] = [set(), set(), set()]
+    for start in range(0, len(hashes), _AT_ONCE):
+        some = hashes[start : start + _AT_ONCE]
+        places[0].update(patients.filter(key_hash__in=some).values_list("key_hash", flat=True))
+        places[1].update(uploads.filter(patient_key_hash__in=some).values_list("patient_key_hash", flat=True))
+        places[2].update(rows.filter(patient_key_hash__in=some).values_list("patient_key_hash", flat=True))
+    return [{str(found) for found in place} for place in places]
+
+
+def _check_ring(hospital_id: int, ids: list[str]) -> None:
+    """Raises PatientUnclear where a key of the hospital's patients is none of `ids`."""
+    patients = Patient.objects.filter(hospital_id=hospital_id, key_hash__isnull=False)
+    uploads = UploadedFile.objects.filter(hospital_id=hospital_id).exclude(patient_key_hash="")
     pending = uploads.filter(stage__in=[stage for stage in Stage if stage not in FINAL_STAGES])
-    ids = [key.id for key in ring]
     if patients.filter(_other_than(ids)).exists() or pending.exclude(patient_key_id__in=ids).exists():
         raise PatientUnclear
-    return candidates[0]
 
 
 def _other_than(ids: list[str]) -> Q:
