@@ -13,13 +13,20 @@ def run_stage(self: "Task[[str], None]", file_id: str) -> None:
     services.run_stage(file_id, str(self.request.id))
 
 
+@shared_task(name="intake.tasks.work_out_age")
+def work_out_age(row_id: int) -> None:
+    services.work_out_age(row_id)
+
+
 @shared_task(name="intake.tasks.sweep")
 def sweep() -> None:
     services.sweep()
+    services.publish_lost_ages()
     services.send_summaries()
 
 
 @shared_task(name="intake.tasks.purge")
 def purge() -> None:
     services.purge()
+    services.purge_rows()
     destroy_withdrawn()

@@ -3,9 +3,12 @@ its SOP Instance UID; and where there is only a date of birth, as soon as the he
 examination. The date of birth is then dropped."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from audit.services import record
 from datasets.models import DiagnosisGroup
@@ -16,10 +19,13 @@ from intake.models import FINAL_STAGES, DescriptionRow, Stage, UploadedFile
 from intake.quarantine import Damaged, open_original, workspace
 from intake.services.duplicates import TURNED_AWAY
 from intake.services.moves import move
+from intake.services.publishing import publish_age
 from intake.services.radiographs import describe_accepted_row
 from intake.tables import paths
 
 State = DescriptionRow.State
+WAITING_SECONDS = 60  # how long the task of an age may be on its way
+MOST_AT_ONCE = 1000
 
 
 def describe_arrival(file: UploadedFile, name: str) -> None:
@@ -135,3 +141,26 @@ def work_out_age(row_id: int) -> None:
             file.age = age
             file.save(update_fields=["age"])
             record("file.edited", about=file, fields=["age"])
+
+
+def publish_lost_ages() -> int:
+    """Publishes again the tasks of ages that are still not worked out; returns how many."""
+    before = timezone.now() - timedelta(seconds=WAITING_SECONDS)
+    lost = DescriptionRow.objects.filter(state=State.DATE, created_at__lt=before).exclude(file__stage=Stage.INSPECT)
+    published = 0
+    for row_id in lost.order_by("created_at").values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        if not publish_age(row_id):
+            break
+        published += 1
+    return published
+
+
+def purge_rows() -> int:
+    """Destroys the rows of tables with the names of their files, or CXR_NAME_RETENTION_DAYS after a table whose files
+    never came; returns how many."""
+    old = timezone.now() - timedelta(days=settings.CXR_NAME_RETENTION_DAYS)
+    gone = DescriptionRow.objects.filter(Q(file=None, created_at__lt=old) | Q(file__sealed_name="", created_at__lt=old))
+    count, _by_model = gone.delete()
+    if count:
+        record("table_rows.purged", count=count)
+    return count

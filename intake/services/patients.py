@@ -66,10 +66,10 @@ def _known(hospital_id: int, hashes: list[str]) -> list[set[str]]:
     places: list[set[str]] = [set(), set(), set()]
     for start in range(0, len(hashes), _AT_ONCE):
         some = hashes[start : start + _AT_ONCE]
-        places[0].update(patients.filter(key_hash__in=some).values_list("key_hash", flat=True))
+        places[0].update(str(found) for (found,) in patients.filter(key_hash__in=some).values_list("key_hash"))
         places[1].update(uploads.filter(patient_key_hash__in=some).values_list("patient_key_hash", flat=True))
         places[2].update(rows.filter(patient_key_hash__in=some).values_list("patient_key_hash", flat=True))
-    return [{str(found) for found in place} for place in places]
+    return places
 
 
 def _check_ring(hospital_id: int, ids: list[str]) -> None:

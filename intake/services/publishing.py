@@ -25,3 +25,20 @@ def publish(file_id: uuid.UUID, countdown: int = 0) -> bool:
         logger.warning("broker_unreachable", file_id=str(file_id))
         return False
     return True
+
+
+def publish_age_on_commit(row_id: int) -> None:
+    """Sends the task that works out an age from a row of a table once the transaction is committed."""
+    transaction.on_commit(partial(publish_age, row_id), robust=True)
+
+
+def publish_age(row_id: int) -> bool:
+    """Sends it now; False (and a line in the log) when the broker does not take it."""
+    from intake.tasks import work_out_age
+
+    try:
+        work_out_age.apply_async((row_id,), retry=False)
+    except (OperationalError, OSError):
+        logger.warning("broker_unreachable", description_row=row_id)
+        return False
+    return True
