@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.deidentification import COLUMNS as DEIDENTIFICATION_COLUMNS
 from datasets.errors import LibraryFault
-from datasets.metadata import csv_lines, write_xlsx
+from datasets.metadata import DETAIL_COLUMNS, IMAGE_COLUMNS, SEGMENTATION_COLUMNS, csv_lines, write_xlsx
 from datasets.models import Archive, ReleaseItem
 from datasets.quality import COLUMNS as QUALITY_COLUMNS
 
@@ -21,6 +21,7 @@ CHUNK = 256 * 1024  # bytes
 ROWS = 2000  # rows held in memory
 DEIDENTIFICATION_CSV = "deidentification.csv"
 QUALITY_CSV = "quality.csv"
+DETAILS_CSV = "details.csv"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can hold
 
 
@@ -37,10 +38,20 @@ def write_archive(archive: Archive, file: IO[bytes], *, alive: Callable[[], None
     elif archive.content != Archive.Content.METADATA:
         _write_zip(archive, file, alive)
     elif archive.filename.endswith(".csv"):
-        for line in csv_lines(_rows(archive, alive)):
+        columns = DETAIL_COLUMNS if archive.filename.endswith(f"-{DETAILS_CSV}") else _columns(archive)
+        for line in csv_lines(_rows(archive, alive), columns):
             file.write(line)
     else:
         write_xlsx(file, _rows(archive, alive), tmpdir=tmpdir)
+
+
+def _of_masks(archive: Archive) -> bool:
+    """Whether it belongs to a segmentation collection."""
+    return archive.release.dataset.is_segmentation
+
+
+def _columns(archive: Archive) -> tuple[str, ...]:
+    return SEGMENTATION_COLUMNS if _of_masks(archive) else IMAGE_COLUMNS
 
 
 def _items(archive: Archive) -> Iterator[ReleaseItem]:
@@ -48,6 +59,8 @@ def _items(archive: Archive) -> Iterator[ReleaseItem]:
     items = ReleaseItem.objects.filter(release_id=archive.release_id).order_by("pk")
     if archive.group_id is not None:
         items = items.filter(group_id=archive.group_id)
+    if archive.source_id is not None:
+        items = items.filter(source_id=archive.source_id)
     return items.iterator(chunk_size=ROWS)
 
 
@@ -65,7 +78,9 @@ def _write_deidentification(archive: Archive, file: IO[bytes], alive: Callable[[
     def rows() -> Iterator[dict[str, Any]]:
         for item in _items(archive):
             alive()
-            yield {"filename": item.filename, **item.deidentification}
+            # Of a mask without its image there is nothing to say.
+            if item.deidentification or item.radiograph_id is not None:
+                yield {"filename": item.filename, **item.deidentification}
 
     for line in csv_lines(rows(), DEIDENTIFICATION_COLUMNS):
         file.write(line)
@@ -85,7 +100,8 @@ def _write_quality(archive: Archive, file: IO[bytes], alive: Callable[[], None])
 
 def _carries_deidentification(archive: Archive) -> bool:
     """Not so in releases from before there was a report: they stay byte for byte what they were."""
-    return archive.content == Archive.Content.RADIOGRAPHS and bool(archive.release.about.get("deidentification"))
+    pictures = archive.content in (Archive.Content.RADIOGRAPHS, Archive.Content.IMAGES)
+    return pictures and bool(archive.release.about.get("deidentification"))
 
 
 def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> None:
@@ -95,8 +111,12 @@ def _write_zip(archive: Archive, file: IO[bytes], alive: Callable[[], None]) -> 
         with _entry(target, "LICENSE.txt") as entry:
             entry.write(licence(archive).encode())
         with _entry(target, "metadata.csv") as entry:
-            for line in csv_lines(_rows(archive, alive)):
+            for line in csv_lines(_rows(archive, alive), _columns(archive)):
                 entry.write(line)
+        if _of_masks(archive):
+            with _entry(target, DETAILS_CSV) as entry:
+                for line in csv_lines(_rows(archive, alive), DETAIL_COLUMNS):
+                    entry.write(line)
         if _carries_deidentification(archive):
             with _entry(target, DEIDENTIFICATION_CSV) as entry:
                 _write_deidentification(archive, entry, alive)
@@ -144,7 +164,13 @@ _CONTENTS = {
     "radiographs": "the radiographs as they were accepted, de-identified",
     "lung_regions": "the lungs cut out at 512 x 512 px (Anonymous_….png) and their masks (Anonymous_…_mask.png)",
     "lung_masks": "the lung masks at the size of the radiographs, as 1-bit PNG (white is lung)",
+    "masks": "the masks drawn by hand at the size of the images, as 1-bit PNG (white is lung)",
+    "images": "the images that the masks were drawn on, as TIFF, bright where dense; a mask has its image's name",
 }
+
+_ABOUT_DETAILS = (
+    f"{DETAILS_CSV}   what counts as lung in each mask, its size, and the licence of each image: it binds you as well"
+)
 
 _ABOUT_DEIDENTIFICATION = (
     f"{DEIDENTIFICATION_CSV}   what was kept, replaced and removed of each image: names of attributes, never values"
@@ -156,10 +182,11 @@ def readme(archive: Archive) -> str:
     release, about = archive.release, archive.release.about
     lines = [
         f"{about.get('title', '')}, version {release.version} ({release.created_at:%Y-%m-%d})",
-        f"Diagnosis group: {about.get('groups', {}).get(str(archive.group.class_id), '') if archive.group else 'all'}",
+        *_about_part(archive),
         "",
         f"{archive.content}/   {_CONTENTS[archive.content]}",
         "metadata.csv   one row per image that has files in this archive",
+        *([_ABOUT_DETAILS] if _of_masks(archive) else []),
         *([_ABOUT_DEIDENTIFICATION] if _carries_deidentification(archive) else []),
         "SHA256SUMS   the SHA-256 of every image file: check them with sha256sum --check SHA256SUMS",
         "LICENSE.txt   the terms under which you have these files",
@@ -174,6 +201,25 @@ def readme(archive: Archive) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _about_part(archive: Archive) -> list[str]:
+    """What the release froze of the archive's group or source."""
+    about = archive.release.about
+    if archive.source is None:
+        label = about.get("groups", {}).get(str(archive.group.class_id), "") if archive.group else "all"
+        return [f"Diagnosis group: {label}"]
+    source = about.get("sources", {}).get(str(archive.source.source_id), {})
+    lines = [f"Source: {source.get('source', '')} (source_id {archive.source.source_id})"]
+    for words, name in (
+        ("", "description"),
+        ("Licence of the masks: ", "licence"),
+        ("", "url"),
+        ("Cite: ", "citation"),
+    ):
+        if text := source.get(name):
+            lines.append(f"{words}{text}")
+    return lines
 
 
 def licence(archive: Archive) -> str:

@@ -64,8 +64,12 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["kind"].required = False
         if self.instance.pk:
             del self.fields["kind"], self.fields["slug"]
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or Dataset.Kind.RADIOGRAPHS
 
 
 _SMALL = "form-control form-control-sm"  # of a control that stands in a table

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import xlsxwriter
 
-from datasets.models import Radiograph
+from datasets.models import Radiograph, SegmentationEntry
 
 IMAGE_COLUMNS = (
     "origin",
@@ -27,6 +27,9 @@ IMAGE_COLUMNS = (
     "subtype",
     "set",
 )
+SEGMENTATION_COLUMNS = ("source", "source_id", "filename", "set")
+# What a user of masks must know beside that: what counts as lung, and under which licence each image stands.
+DETAIL_COLUMNS = ("filename", "image", "mask_convention", "image_licence", "width", "height")
 MAX_SHEET_ROWS = 1_048_576  # of an XLSX, the heading included
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHEET_DATE = datetime(1980, 1, 1)  # a fixed one, so that the same rows give the same bytes
@@ -57,6 +60,22 @@ def image_row(radiograph: Radiograph) -> dict[str, Any]:
         "quality": radiograph.quality,
         "subtype": radiograph.subtype or None,
         "set": radiograph.set or None,
+    }
+
+
+def entry_row(entry: SegmentationEntry) -> dict[str, Any]:
+    """The frozen row of a hand-drawn mask, by SEGMENTATION_COLUMNS and DETAIL_COLUMNS: text or int; None where it is
+    unknown. Expects the source to be loaded."""
+    return {
+        "source": entry.source.source,
+        "source_id": entry.source.source_id,
+        "filename": entry.filename,
+        "set": entry.set,
+        "image": entry.image_name if entry.image else None,
+        "mask_convention": entry.convention or None,
+        "image_licence": entry.licence or None,
+        "width": entry.width,
+        "height": entry.height,
     }
 
 

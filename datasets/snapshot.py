@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import Prefetch
 
 from datasets.deidentification import deidentification_row
-from datasets.metadata import image_row
-from datasets.models import Archive, Dataset, LungMask, Radiograph, Release
+from datasets.metadata import entry_row, image_row
+from datasets.models import Archive, Dataset, LungMask, Radiograph, Release, SegmentationEntry
 
 Files = dict[str, list[dict[str, str]]]
 CHUNK = 2000  # rows held in memory
@@ -19,16 +19,34 @@ CHUNK = 2000  # rows held in memory
 
 @dataclass(frozen=True)
 class Frozen:
-    """A radiograph as a release takes it: its metadata row and, by content, its files (name, path, sha256)."""
+    """What a release takes of a radiograph or of an entry of a segmentation collection (the other is None): the
+    metadata row and, by content, the files (name, path, sha256)."""
 
-    radiograph: Radiograph
+    radiograph: Radiograph | None
+    entry: SegmentationEntry | None
     metadata: dict[str, Any]
     files: Files
 
     @property
+    def filename(self) -> str:
+        name: str = self.metadata["filename"]
+        return name
+
+    @property
+    def part(self) -> int:
+        """The id of its group, or of its source."""
+        if self.radiograph is not None:
+            return self.radiograph.group_id
+        return self.entry.source_id if self.entry is not None else 0
+
+    @property
     def deidentification(self) -> dict[str, Any]:
-        """What the release says of how the image was de-identified."""
-        return deidentification_row(self.radiograph.filename, self.radiograph.deid_report)
+        """What the release says of how the image was de-identified; nothing where there is only a mask."""
+        if self.radiograph is not None:
+            return deidentification_row(self.radiograph.filename, self.radiograph.deid_report)
+        if self.entry is not None and self.entry.image:
+            return deidentification_row(self.entry.image_name, self.entry.deid_report)
+        return {}
 
     @property
     def digest(self) -> bytes:
@@ -42,7 +60,13 @@ def digest(metadata: dict[str, Any], files: Files) -> bytes:
 
 
 def snapshot(dataset: Dataset) -> Iterator[Frozen]:
-    """Every accepted radiograph in the order of the archives: hospital, patient, class, acceptance."""
+    """Every accepted radiograph in the order of the archives: hospital, patient, class, acceptance. Of a segmentation
+    collection every mask: source, import; those of withdrawn radiographs are left out."""
+    if dataset.is_segmentation:
+        entries = dataset.entries.exclude(radiograph__status=Radiograph.Status.WITHDRAWN).select_related("source")
+        for entry in entries.order_by("source__source_id", "pk").iterator(chunk_size=CHUNK):
+            yield Frozen(None, entry, entry_row(entry), _files_of_entry(entry))
+        return
     radiographs = (
         Radiograph.objects.filter(dataset=dataset, status=Radiograph.Status.ACCEPTED)
         .select_related("dataset", "group", "patient__hospital", "region")
@@ -51,26 +75,33 @@ def snapshot(dataset: Dataset) -> Iterator[Frozen]:
         .order_by("patient__hospital__number", "patient__number", "group__class_id", "pk")
     )
     for radiograph in radiographs.iterator(chunk_size=CHUNK):
-        yield Frozen(radiograph, image_row(radiograph), _files(radiograph))
+        yield Frozen(radiograph, None, image_row(radiograph), _files(radiograph))
+
+
+def _file(name: str, file: Any, sha256: str) -> dict[str, str]:
+    return {"name": name, "path": file.name, "sha256": sha256}
+
+
+def _files_of_entry(entry: SegmentationEntry) -> Files:
+    files = {Archive.Content.MASKS.value: [_file(entry.filename, entry.mask, entry.mask_sha256)]}
+    if entry.image:
+        files[Archive.Content.IMAGES.value] = [_file(entry.image_name, entry.image, entry.image_sha256)]
+    return files
 
 
 def _files(radiograph: Radiograph) -> Files:
     content = Archive.Content
     stem = radiograph.filename.rpartition(".")[0]
-
-    def entry(name: str, file: Any, sha256: str) -> dict[str, str]:
-        return {"name": name, "path": file.name, "sha256": sha256}
-
-    files = {content.RADIOGRAPHS.value: [entry(radiograph.filename, radiograph.file, radiograph.sha256)]}
+    files = {content.RADIOGRAPHS.value: [_file(radiograph.filename, radiograph.file, radiograph.sha256)]}
     if region := getattr(radiograph, "region", None):
         files[content.LUNG_REGIONS.value] = [
-            entry(f"{stem}.png", region.image, region.image_sha256),
-            entry(f"{stem}_mask.png", region.mask, region.mask_sha256),
+            _file(f"{stem}.png", region.image, region.image_sha256),
+            _file(f"{stem}_mask.png", region.mask, region.mask_sha256),
         ]
     # A mask that a person drew counts more than the model's; of several the newest counts.
     masks = sorted(radiograph.masks.all(), key=lambda mask: (mask.kind == LungMask.Kind.MANUAL, mask.pk))
     if masks:
-        files[content.LUNG_MASKS.value] = [entry(f"{stem}.png", masks[-1].file, masks[-1].sha256)]
+        files[content.LUNG_MASKS.value] = [_file(f"{stem}.png", masks[-1].file, masks[-1].sha256)]
     return files
 
 
@@ -94,11 +125,11 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """Counts images as they pass by, against `last`; call `finish` after the last one."""
+    """Counts images as they pass by, by group or source, against `last`; call `finish` after the last one."""
 
     last: Release | None
     difference: Difference = field(default_factory=Difference)
-    by_group: Counter[int] = field(default_factory=Counter)
+    by_part: Counter[int] = field(default_factory=Counter)
     by_content: Counter[tuple[int, str]] = field(default_factory=Counter)
     patients: set[int] = field(default_factory=set)
     hospitals: set[int] = field(default_factory=set)
@@ -111,12 +142,12 @@ class Comparison:
                 self._before[filename] = digest(metadata, files)
 
     def add(self, frozen: Frozen) -> None:
-        group = frozen.radiograph.group_id
-        self.by_group[group] += 1
-        self.by_content.update((group, content) for content in frozen.files)
-        self.patients.add(frozen.radiograph.patient_id)
-        self.hospitals.add(frozen.radiograph.patient.hospital_id)
-        before = self._before.pop(frozen.radiograph.filename, None)
+        self.by_part[frozen.part] += 1
+        self.by_content.update((frozen.part, content) for content in frozen.files)
+        if frozen.radiograph is not None:
+            self.patients.add(frozen.radiograph.patient_id)
+            self.hospitals.add(frozen.radiograph.patient.hospital_id)
+        before = self._before.pop(frozen.filename, None)
         if before is None:
             self.difference.added += 1
         elif before == frozen.digest:

@@ -9,7 +9,7 @@ from datasets.policies import Decision, Standing, is_published, visible
 
 def listed_archives(user: Person) -> QuerySet[Archive]:
     """The archives that stand in the file tables that `user` may see, whether or not the person may have them."""
-    return Archive.objects.select_related("release__dataset__agreement", "group").filter(
+    return Archive.objects.select_related("release__dataset__agreement", "group", "source").filter(
         release__status=Release.Status.PUBLISHED, release__dataset__in=visible(user)
     )
 
@@ -23,17 +23,17 @@ class FileRow:
 
 
 def file_rows(user: Person, release: Release, standing: Standing | None = None) -> list[FileRow]:
-    """The files of a release for `user`: by group, then by content, what covers every group at the end."""
+    """The files of a release for `user`: by group or source, then by content, what covers all of them at the end."""
     standing = standing or Standing(user, release.dataset)
-    archives = list(release.archives.select_related("group"))
+    archives = list(release.archives.select_related("group", "source"))
     for archive in archives:
         archive.release = release
     everything = {archive.group_id for archive in archives if archive.group_id is not None}
     order = list(Archive.Content)
 
     def place(archive: Archive) -> tuple[bool, int, int, int]:
-        class_id = archive.group.class_id if archive.group else 0
-        return archive.group is None, class_id, order.index(Archive.Content(archive.content)), archive.part
+        number = archive.group.class_id if archive.group else archive.source.source_id if archive.source else 0
+        return number == 0, number, order.index(Archive.Content(archive.content)), archive.part
 
     return [
         FileRow(

@@ -62,7 +62,7 @@ def build_archive(archive_id: UUID | str, task_id: str) -> None:
     claim = _claim(UUID(str(archive_id)), task_id)
     if claim is None:
         return
-    archive = Archive.objects.select_related("release__dataset", "group").get(pk=claim.archive_id)
+    archive = Archive.objects.select_related("release__dataset", "group", "source").get(pk=claim.archive_id)
     try:
         path, content = _build(archive, claim)
     except _ClaimLost:

@@ -15,20 +15,23 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
-from datasets.archives import DEIDENTIFICATION_CSV, QUALITY_CSV
+from datasets.archives import DEIDENTIFICATION_CSV, DETAILS_CSV, QUALITY_CSV
 from datasets.errors import PublishRefused
-from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem
+from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem, SegmentationSource
 from datasets.quality import quality_row
 from datasets.services.scores import frozen_scores
+from datasets.services.segmentation import SOURCE_WORDS
 from datasets.snapshot import CHUNK, Comparison, snapshot
 from imaging.outliers import Scale
 
 ZIPPED = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.Content.LUNG_MASKS)
+ZIPPED_OF_SOURCE = (Archive.Content.MASKS, Archive.Content.IMAGES)
 
 
 @transaction.atomic
 def publish_release(*, manager: User, dataset: Dataset, version: str, changes: str) -> Release:
-    """Freezes every accepted radiograph under `version` (N.N, greater than all before) and orders the archives.
+    """Freezes every accepted radiograph, or every mask of a segmentation collection, under `version` (N.N, greater
+    than all before) and orders the archives.
 
     Raises PublishRefused: another release is being built, nothing is new, or the version or change log won't do.
     """
@@ -42,14 +45,16 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         changes=changes.strip(),
         created_by=manager,
         about=_about(dataset),
-        quality={"counts": scores.as_dict(), "fences": scale.fences},
+        quality={} if dataset.is_segmentation else {"counts": scores.as_dict(), "fences": scale.fences},
     )
     comparison = Comparison(selectors.latest_release(dataset))
     items = _items(release, dataset, comparison, scale)
     while batch := list(islice(items, CHUNK)):
         ReleaseItem.objects.bulk_create(batch)
     comparison.finish()
-    if not comparison.by_group:
+    if not comparison.by_part:
+        if dataset.is_segmentation:
+            raise PublishRefused(_("There is nothing to publish: no mask was imported yet."))
         raise PublishRefused(_("There is nothing to publish: no image of this dataset is accepted yet."))
     if comparison.difference.is_empty:
         raise PublishRefused(_("There is nothing new: the images and their metadata are those of the last release."))
@@ -63,7 +68,7 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         about=release,
         dataset=dataset.pk,
         version=version,
-        images=sum(comparison.by_group.values()),
+        images=sum(comparison.by_part.values()),
         added=difference.added,
         changed=difference.changed,
         removed=difference.removed,
@@ -104,6 +109,10 @@ def _about(dataset: Dataset) -> dict[str, Any]:
         "agreement": f"{dataset.agreement.title}, version {dataset.agreement.version}",
         "agreement_text": dataset.agreement.text,
         "groups": {str(group.class_id): group.label for group in dataset.groups.all()},
+        "sources": {
+            str(source.source_id): {name: getattr(source, name) for name in ("source", *SOURCE_WORDS)}
+            for source in dataset.sources.all()
+        },
         "deidentification": True,
     }
 
@@ -114,46 +123,63 @@ def _items(release: Release, dataset: Dataset, comparison: Comparison, scale: Sc
         yield ReleaseItem(
             release=release,
             radiograph=frozen.radiograph,
-            group=frozen.radiograph.group,
-            filename=frozen.radiograph.filename,
+            group=frozen.radiograph.group if frozen.radiograph else None,
+            entry=frozen.entry,
+            source=frozen.entry.source if frozen.entry else None,
+            filename=frozen.filename,
             metadata=frozen.metadata,
             files=frozen.files,
             deidentification=frozen.deidentification,
-            quality=quality_row(frozen.radiograph, scale),
+            quality=quality_row(frozen.radiograph, scale) if frozen.radiograph else {},
         )
 
 
 def _archives(release: Release, comparison: Comparison) -> Iterator[Archive]:
-    """The archives of a release: per group what it has any of, and the metadata tables."""
+    """The archives of a release: per group or source what it has any of, and the metadata tables."""
     # So that the sweep leaves them alone while their tasks wait for a worker.
     not_before = timezone.now() + timedelta(seconds=settings.CXR_STAGE_LEASE_SECONDS)
     stem = f"{release.dataset.slug}-{release.version}"
 
-    def archive(name: str, content: Archive.Content, items: int, group: DiagnosisGroup | None) -> Archive:
+    def archive(
+        name: str, content: Archive.Content, items: int, **part: DiagnosisGroup | SegmentationSource
+    ) -> Archive:
         return Archive(
             release=release,
-            group=group,
+            **part,
             content=content,
             filename=f"{stem}-{name}",
             items=items,
             claimed_until=not_before,
         )
 
+    images = sum(comparison.by_part.values())
+    if release.dataset.is_segmentation:
+        pictures = 0
+        for source in release.dataset.sources.all():
+            label = _file_label(source.source, source.source_id)
+            for content in ZIPPED_OF_SOURCE:
+                if items := comparison.by_content[source.pk, content.value]:
+                    yield archive(f"{label}-{content.value}.zip", content, items, source=source)
+            pictures += comparison.by_content[source.pk, Archive.Content.IMAGES.value]
+        yield archive("segmentation.csv", Archive.Content.METADATA, images)
+        yield archive(DETAILS_CSV, Archive.Content.METADATA, images)
+        if pictures:
+            yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, pictures)
+        return
     for group in release.dataset.groups.all():
-        label = _file_label(group)
+        label = _file_label(group.label, group.class_id)
         for content in ZIPPED:
             if items := comparison.by_content[group.pk, content.value]:
-                yield archive(f"{label}-{content.value}.zip", content, items, group)
-        if items := comparison.by_group[group.pk]:
-            yield archive(f"{label}.csv", Archive.Content.METADATA, items, group)
-    images = sum(comparison.by_group.values())
-    yield archive("images.xlsx", Archive.Content.METADATA, images, None)
-    yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images, None)
-    yield archive(QUALITY_CSV, Archive.Content.QUALITY, images, None)
+                yield archive(f"{label}-{content.value}.zip", content, items, group=group)
+        if items := comparison.by_part[group.pk]:
+            yield archive(f"{label}.csv", Archive.Content.METADATA, items, group=group)
+    yield archive("images.xlsx", Archive.Content.METADATA, images)
+    yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images)
+    yield archive(QUALITY_CSV, Archive.Content.QUALITY, images)
 
 
-def _file_label(group: DiagnosisGroup) -> str:
-    """The label as a part of a file name. The class id keeps two labels apart that come out the same."""
-    safe = re.sub(r"[^A-Za-z0-9-]+", "_", group.label)
+def _file_label(label: str, number: int) -> str:
+    """The label as a part of a file name. The number keeps two labels apart that come out the same."""
+    safe = re.sub(r"[^A-Za-z0-9-]+", "_", label)
     taken = f"{safe}.csv" in (DEIDENTIFICATION_CSV, QUALITY_CSV)
-    return safe if safe == group.label and not taken else f"{group.class_id}_{safe}"
+    return safe if safe == label and not taken else f"{number}_{safe}"
