@@ -3,13 +3,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import Dataset, DiagnosisGroup
 from datasets.models.collection import Sex, Smoking
 from intake import policies
-from intake.models import UploadBatch
-from intake.selectors import open_datasets
+from intake.models import Stage, UploadBatch, UploadedFile
+from intake.selectors import Verdict, files_of, open_datasets
 from intake.tables import OLDEST
 from intake.uploadhandler import FILES_FIELD, TABLE_FIELD
 
@@ -115,3 +116,45 @@ class UploadForm(DescriptionForm):
         if cleaned.get("group") is None and cleaned.get("table") is None and "group" not in self.errors:
             self.add_error("group", _("Choose a diagnosis for these files, or add a table that names it."))
         return cleaned
+
+
+class ChosenForm(forms.Form):
+    """Which files of a batch an action is for: those that are ticked, or all that the page's filter shows."""
+
+    TICKED, SHOWN = "ticked", "shown"
+
+    scope = forms.ChoiceField(choices=[(TICKED, _("the ticked files")), (SHOWN, _("all files of this list"))])
+    file = forms.ModelMultipleChoiceField(UploadedFile.objects.none(), required=False)
+    stage = forms.ChoiceField(choices=[("", ""), *Stage.choices], required=False)
+    verdict = forms.ChoiceField(choices=[("", ""), *Verdict.choices], required=False)
+
+    def __init__(self, data: Any, *, batch: UploadBatch) -> None:
+        super().__init__(data)
+        self.batch = batch
+        self.fields["file"].queryset = batch.files.all()  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("scope") == self.TICKED and not cleaned.get("file"):
+            raise ValidationError(_("Tick the files first, or choose all files of this list."))
+        return cleaned
+
+    @property
+    def chosen(self) -> QuerySet[UploadedFile]:
+        """Their rows, as light as they are."""
+        cleaned = self.cleaned_data
+        if cleaned["scope"] == self.TICKED:
+            found = files_of(self.batch).filter(pk__in=[file.pk for file in cleaned["file"]])
+        else:
+            found = files_of(self.batch, cleaned["stage"], cleaned["verdict"])
+        return found.select_related(None).only("pk", "stage")
+
+
+class DiagnosisForm(ChosenForm):
+    """The diagnosis of the chosen files."""
+
+    group = forms.ModelChoiceField(DiagnosisGroup.objects.none(), label=_("Diagnosis"))
+
+    def __init__(self, data: Any, *, batch: UploadBatch) -> None:
+        super().__init__(data, batch=batch)
+        self.fields["group"].queryset = batch.dataset.groups.all()  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from intake.models import Stage, UploadedFile
@@ -31,6 +31,22 @@ REJECTIONS: dict[str, Promise] = {
     "duplicate": _("The same radiograph is there already."),
     "cannot_be_processed": _("The file cannot be processed."),
     "other": _("Another reason, given below."),
+}
+
+# Why an entry of a ZIP file was not taken.
+ENTRIES: dict[str, Promise] = {
+    "encrypted": _("It is protected by a password. Make the ZIP file without one; it is encrypted on its way anyway."),
+    "link": _("It is a link, not a file."),
+    "path": _("Its name leads out of the ZIP file's folder."),
+    "method": _("It is packed in an unusual way. Make the ZIP file with ordinary compression (Deflate)."),
+    "too_large": _("It is larger than the portal takes. Export a single image."),
+    "bomb": _("It unpacks to far more than an image needs."),
+    "damaged": _("It is damaged, or not as large as the ZIP file says. Make the ZIP file once more."),
+    "nested": _("It is an archive itself. Send what is in it."),
+    "empty": _("It is empty."),
+    "not_an_image": _("It is no DICOM, JPEG, PNG or TIFF image."),
+    "type_not_taken": _("The portal takes no files of this type."),
+    "duplicate": _("Your hospital sent the same file already."),
 }
 
 # Why the portal itself rejects: the hospital has the same here already. `facts["earlier"]` says where.
@@ -115,12 +131,12 @@ class QualityReason:
         return gettext("{words} ({percent} % sure)").format(words=self.words, percent=self.percent)
 
 
-def quality_reasons(assessment: dict[str, Any]) -> list[QualityReason]:
-    """The reasons of an assessment, the most serious first."""
+def quality_reasons(assessment: dict[str, Any], *, outlier: bool = False) -> list[QualityReason]:
+    """The reasons of an assessment, the most serious first; that it is an outlier in its dataset at the end."""
     findings = assessment.get("findings", {})
     return [
         QualityReason(code, str(QUALITY_REASONS.get(code, code.replace("_", " "))), _percent(findings.get(code)))
-        for code in assessment.get("reasons", [])
+        for code in (*assessment.get("reasons", []), *(["outlier"] if outlier else []))
     ]
 
 
@@ -146,3 +162,16 @@ def contradictions(file: UploadedFile) -> list[str]:
     if age is not None and file.age is not None and abs(age - file.age) > 1:
         found.append(str(_("The file's header and the hospital give different ages.")))
     return found
+
+
+def removed(report: dict[str, Any]) -> str:
+    """What de-identification took away from a file, in a few words; empty before it."""
+    if not report.get("profile"):
+        return ""
+    count = len(report.get("removed", ())) + len(report.get("replaced", ()))
+    parts = [ngettext("{count} attribute", "{count} attributes", count).format(count=count)]
+    if painted := sum(bool(box["painted"]) for box in report.get("text") or ()):
+        parts.append(
+            ngettext("{count} text in the picture", "{count} texts in the picture", painted).format(count=painted)
+        )
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""The same for many files of a batch. Each has a transaction of its own: workers and other people wait for one at most."""
+"""The same for many files of a batch. Each has a transaction of its own, so that nobody waits for more than one."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """The hospital user's pages."""
 
 from intake.views.batches import batch, batch_files, batch_new, batches, template
+from intake.views.bulk import fate_table, files_describe, files_withdraw
 from intake.views.files import file, file_withdraw
 
 __all__ = [
@@ -8,7 +9,10 @@ __all__ = [
     "batch_files",
     "batch_new",
     "batches",
+    "fate_table",
     "file",
     "file_withdraw",
+    "files_describe",
+    "files_withdraw",
     "template",
 ]

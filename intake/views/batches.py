@@ -21,9 +21,12 @@ from intake.forms import BatchForm, UploadForm
 from intake.models import UploadBatch
 from intake.tables import COLUMNS
 from intake.uploadhandler import SealingUploadHandler
+from intake.views.droparea import drop_area
 
 FILES_PER_PAGE = 50
 BATCHES_PER_PAGE = 25
+# How often the page asks while files move. With many of them nobody sees the difference, but the server does.
+POLL_SECONDS, POLL_SECONDS_MANY, MANY_MOVING = 2, 6, 200
 
 
 @required(policies.is_hospital_user)
@@ -94,7 +97,12 @@ def _upload(request: HttpRequest, batch: UploadBatch) -> HttpResponse:
 def _batch_page(
     request: HttpRequest, batch: UploadBatch, form: UploadForm, taken: services.Taken | None = None
 ) -> HttpResponse:
-    return render(request, "intake/batch.html", {**_files_context(request, batch), "form": form, "taken": taken})
+    context = _files_context(request, batch)
+    # Without the script that works with it: what no browser of today needs, and what a person may ask for.
+    plain = "plain" in request.GET
+    context |= {"form": form, "taken": taken, "upload": None if plain else drop_area(request, batch)}
+    context["add_open"] = plain or form.is_bound or not context["progress"].total
+    return render(request, "intake/batch.html", context)
 
 
 @required(policies.is_hospital_user)
@@ -107,14 +115,19 @@ def batch_files(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _files_context(request: HttpRequest, batch: UploadBatch) -> dict[str, Any]:
-    stage = request.GET.get("stage", "")
-    page = Paginator(selectors.files_of(batch, stage), FILES_PER_PAGE).get_page(request.GET.get("page"))
+    stage, verdict = request.GET.get("stage", ""), request.GET.get("verdict", "")
+    progress = selectors.progress(batch)
+    page = Paginator(selectors.files_of(batch, stage, verdict), FILES_PER_PAGE).get_page(request.GET.get("page"))
     return {
         "batch": batch,
-        "progress": selectors.progress(batch),
+        "progress": progress,
+        "poll_seconds": POLL_SECONDS if progress.moving <= MANY_MOVING else POLL_SECONDS_MANY,
         "stage": stage,
+        "verdict": verdict,
         "page": page,
-        "rows": [(file, names.reveal(file.sealed_name), words.reason(file)) for file in page],
+        "rows": [
+            (file, names.reveal(file.sealed_name), words.reason(file), words.removed(file.deid_report)) for file in page
+        ],
     }
 
 

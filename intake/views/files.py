@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.policies import required
 from intake import names, policies, services, words
 from intake.forms import DescriptionForm
-from intake.models import FINAL_STAGES, UploadedFile
+from intake.models import FINAL_STAGES, Stage, UploadedFile
 
 
 @required(policies.is_hospital_user)
@@ -44,6 +44,7 @@ def file(request: HttpRequest, pk: str) -> HttpResponse:
         "quality_reasons": words.quality_reasons(found.assessment),
         "runs": [(run, words.run_reason(run.reason_code, run.reason)) for run in found.runs.all()],
         "open": open_,
+        "withdrawable": open_ or _unreleased(found),
         "form": form,
     }
     return render(request, "intake/file.html", context)
@@ -65,6 +66,12 @@ def file_withdraw(request: HttpRequest, pk: str) -> HttpResponse:
 def _file(request: HttpRequest, pk: str) -> UploadedFile:
     files = policies.visible_files(request.user).select_related("batch__dataset", "hospital", "group", "radiograph")
     return get_object_or_404(files, pk=pk)
+
+
+def _unreleased(file: UploadedFile) -> bool:
+    """Is it accepted, and in no release yet?"""
+    accepted = file.stage == Stage.ACCEPTED and file.radiograph is not None
+    return accepted and not file.radiograph.release_items.exists()  # type: ignore[union-attr]
 
 
 def _described(file: UploadedFile) -> dict[str, Any]:

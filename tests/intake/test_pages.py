@@ -52,10 +52,11 @@ def test_the_table_shows_own_names_stages_and_reasons_and_polls_while_files_move
     page = client.get(url).content.decode()
     assert page.count(NAME) == len(Stage)
     assert "The file is not an image." in page
-    assert 'hx-trigger="every 2s"' in page
+    assert 'hx-trigger="every 2s, arrived"' in page
     assert f"{len(Stage) - len(WORK_STAGES)} of {len(Stage)} files" in page
     UploadedFile.objects.filter(stage__in=WORK_STAGES).update(stage=Stage.CURATE)
-    assert "hx-trigger" not in client.get(url).content.decode()
+    # Then only what the drop area brings renews it.
+    assert 'hx-trigger="arrived"' in client.get(url).content.decode()
 
 
 def test_the_table_can_be_limited_to_a_stage(client: Client, world: World) -> None:
@@ -134,7 +135,7 @@ def test_withdrawing_and_then_it_is_over(client: Client, world: World) -> None:
     file.refresh_from_db()
     assert file.stage == Stage.WITHDRAWN
     page = client.post(reverse("intake:file_withdraw", args=[file.pk]), follow=True).content.decode()
-    assert "has its verdict already" in page
+    assert "there is nothing to take back" in page
 
 
 def test_names_are_for_the_own_hospital_only(client: Client, world: World) -> None:

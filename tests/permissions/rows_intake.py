@@ -1,3 +1,8 @@
+from datetime import timedelta
+
+from django.utils import timezone
+
+from intake.models import PartialUpload
 from tests.permissions.rows import Row
 
 ONLY_MEMBERS = "login 403 403 403 200 404 403 403"
@@ -24,6 +29,11 @@ def _description(world):  # type: ignore[no-untyped-def]
     return {"group": world.other_group.pk, "sex": "F"}
 
 
+def _upload(world):  # type: ignore[no-untyped-def]
+    details = {"length": 5, "expires_at": timezone.now() + timedelta(days=1)}
+    return {"pk": PartialUpload.objects.create(batch=world.batch, user=world.hospital_user, **details).pk}
+
+
 ROWS = [
     #                           anon  rese gran expi hosp othe cura mana
     Row("intake:batches", HOSPITALS),
@@ -35,9 +45,20 @@ ROWS = [
     # Without a file the form comes back.
     Row("intake:batch", ONLY_MEMBERS, method="POST", args=_batch),
     Row("intake:batch_files", ONLY_MEMBERS, args=_batch),
+    # Nothing chosen: it is said, and nothing is done.
+    Row("intake:files_describe", "login 403 403 403 302 404 403 403", method="POST", args=_batch),
+    Row("intake:files_withdraw", "login 403 403 403 302 404 403 403", method="POST", args=_batch),
+    Row("intake:fate", ONLY_MEMBERS, args=_batch),
     Row("intake:file", ONLY_MEMBERS, args=_file),
     Row("intake:file", "login 403 403 403 302 404 403 403", method="POST", args=_file, data=_description),
     Row("intake:file_withdraw", "login 403 403 403 302 404 403 403", method="POST", args=_file),
+    # 412: let in, but without the version of the protocol that every request has to name.
+    Row("intake:tus", "204", method="OPTIONS"),
+    Row("intake:tus", "401 403 403 403 412 412 403 403", method="POST"),
+    Row("intake:tus_upload", "401 403 403 403 405 405 403 403", args=_upload),
+    Row("intake:tus_upload", "401 403 403 403 412 404 403 403", method="HEAD", args=_upload),
+    Row("intake:tus_upload", "401 403 403 403 412 404 403 403", method="PATCH", args=_upload),
+    Row("intake:tus_upload", "401 403 403 403 412 404 403 403", method="DELETE", args=_upload),
     Row("api:batches", "401 403 403 403 200 200 403 403"),
     Row("api:batches", "401 403 403 403 201 400 403 403", method="POST", data=_new_batch_api),
     Row("api:batch", "401 403 403 403 200 404 403 403", args=_batch),

@@ -18,15 +18,16 @@ const REFRESH_MS = 2000;
 /** @param {HTMLElement} area */
 export async function openDropArea(area) {
   const form = area.closest("form");
-  const words = JSON.parse(document.getElementById("upload-words").textContent);
+  const { endpoint, batch, max_bytes: maxFileSize, salt, classes, words } = JSON.parse(
+    document.getElementById("upload-settings").textContent,
+  );
   const language = document.documentElement.lang.slice(0, 2);
-  const { maxBytes, endpoint, salt, batch } = area.dataset;
   const locale = await LOCALES[language]?.();
   const uppy = new Uppy({
     id: "upload",
     allowMultipleUploadBatches: true,
-    restrictions: { maxFileSize: Number(maxBytes) },
-    locale: { ...locale?.default, strings: { ...locale?.default.strings, ...words.uppy } },
+    restrictions: { maxFileSize },
+    locale: locale?.default,
     onBeforeFileAdded: (file) => !LITTER.test(file.name),
     onBeforeUpload: () => isValid(form),
   });
@@ -55,7 +56,7 @@ export async function openDropArea(area) {
   });
 
   uppy.addPreProcessor(async (ids) => {
-    const said = { ...described(form), batch };
+    const said = { ...described(form, classes), batch: String(batch) };
     const files = { ...uppy.getState().files };
     for (const id of ids) {
       const { name, relativePath, batch: before } = files[id].meta;

@@ -13,9 +13,12 @@ export function isValid(form) {
   return false;
 }
 
-/** What is said, in the names that the server knows (tus Upload-Metadata); nothing for empty fields. */
-export function described(form) {
-  const classes = JSON.parse(document.getElementById("upload-classes").textContent);
+/**
+ * What is said, in the names that the server knows (tus Upload-Metadata); nothing for empty fields.
+ * @param {HTMLFormElement} form
+ * @param {Record<string, number>} classes class ids by the values of the field `group`
+ */
+export function described(form, classes) {
   const said = {};
   for (const { name, value } of inputs(form)) {
     if (!value.trim()) continue;
