@@ -1,6 +1,6 @@
 """Curation for programs. A token needs the scope `curate`."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.permissions import Allow
 from curation import policies, selectors, services
+from curation.quality import Scales
 from curation.serializers import BoxesSerializer, CandidateSerializer, JudgedSerializer, VerdictSerializer
 from datasets.errors import DatasetError
 from intake.models import UploadedFile
@@ -28,13 +29,17 @@ class Conflict(APIException):
 
 
 class Queue(ListAPIView[UploadedFile]):
-    """The files that wait for a verdict, the doubtful ones first."""
+    """The files that wait for a verdict, the doubtful ones first. `dataset` is a slug, `reason` a code: only those."""
 
     permission_classes = [CURATOR]
     serializer_class = CandidateSerializer
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "scales": Scales()}
+
     def get_queryset(self) -> QuerySet[UploadedFile]:
-        return selectors.queue(self.request.query_params.get("dataset", ""))
+        asked = self.request.query_params
+        return selectors.queue(asked.get("dataset", ""), asked.get("reason", ""))
 
 
 class Boxes(APIView):

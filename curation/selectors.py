@@ -6,18 +6,43 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 
 from datasets.models import Dataset
+from datasets.selectors import quality_scores
 from intake.models import Stage, UploadedFile
+from intake.words import QUALITY_REASONS
 
 ORDER = ("priority", "received_at", "pk")
 
 
-def queue(dataset: str = "") -> QuerySet[UploadedFile]:
+def queue(dataset: str = "", reason: str = "") -> QuerySet[UploadedFile]:
     """Files that wait for a verdict, by `intake.models.Priority` (text may be in the picture, quality Bad, ordinary),
-    then the oldest; of one dataset if `dataset` names it by its slug."""
-    files = UploadedFile.objects.filter(stage=Stage.CURATE)
-    if dataset:
-        files = files.filter(batch__dataset__slug=dataset)
+    then the oldest; of one dataset if `dataset` names it by its slug, with one reason of the quality check if `reason`
+    is its code."""
+    files = _waiting(dataset)
+    if reason in QUALITY_REASONS:
+        files = files.filter(_has(reason, dataset))
     return files.select_related("group", "batch__dataset", "hospital").order_by(*ORDER)
+
+
+def _waiting(dataset: str) -> QuerySet[UploadedFile]:
+    files = UploadedFile.objects.filter(stage=Stage.CURATE)
+    return files.filter(batch__dataset__slug=dataset) if dataset else files
+
+
+def _has(reason: str, dataset: str) -> Q:
+    """Which waiting files have a reason. Outliers are those of now, whatever was accepted since they were assessed."""
+    if reason != "outlier":
+        return Q(assessment__findings__has_key=reason)
+    found = Q(pk=None)
+    for dataset_id in _waiting(dataset).order_by().values_list("batch__dataset", flat=True).distinct():
+        bound = quality_scores(dataset_id).scale().bound
+        found |= Q(batch__dataset=dataset_id, assessment__score__gt=0, assessment__score__lt=bound)
+    return found
+
+
+def waiting_by_reason(dataset: str = "") -> dict[str, int]:
+    """How many files wait with each reason of the quality check, where there are any."""
+    counts = {code: Count("pk", filter=_has(code, dataset)) for code in QUALITY_REASONS}
+    return {code: count for code, count in _waiting(dataset).aggregate(**counts).items() if count}
 
 
 def set_aside() -> QuerySet[UploadedFile]:
@@ -35,9 +60,9 @@ class Place:
     count: int
 
 
-def place(file: UploadedFile, dataset: str = "") -> Place:
+def place(file: UploadedFile, dataset: str = "", reason: str = "") -> Place:
     """The neighbours of a file of the queue; of one that has left it, the place where it stood."""
-    files = queue(dataset)
+    files = queue(dataset, reason)
     before = Q(priority__lt=file.priority) | Q(priority=file.priority) & (
         Q(received_at__lt=file.received_at) | Q(received_at=file.received_at, pk__lt=file.pk)
     )

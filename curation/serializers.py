@@ -2,17 +2,33 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from curation.quality import Scales, proposal
 from datasets.models.collection import Quality
+from imaging.outliers import Scale
 from intake.models import Priority, UploadedFile
 from intake.words import REJECTIONS
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    words = serializers.CharField()
+    confidence = serializers.FloatField(allow_null=True, help_text="0..1; null where it has none.")
 
 
 class CandidateSerializer(serializers.ModelSerializer[UploadedFile]):
     dataset = serializers.CharField(source="batch.dataset.slug", read_only=True)
     hospital = serializers.IntegerField(source="hospital.number", read_only=True)
     class_id = serializers.IntegerField(source="group.class_id", read_only=True)
+    proposed_quality = serializers.SerializerMethodField(help_text="Good or Bad, as the quality check proposes it.")
+    reasons = serializers.SerializerMethodField(
+        help_text="Why it proposes Bad, the most serious first."
+    )
+    score_normalised = serializers.SerializerMethodField(
+        help_text="The score on the scale of the dataset's accepted images, 0..1; null without lungs."
+    )
     doubtful = serializers.SerializerMethodField(help_text="Text may be in the picture, or the quality is Bad.")
 
     class Meta:
@@ -28,11 +44,33 @@ class CandidateSerializer(serializers.ModelSerializer[UploadedFile]):
             "smoke_packyears",
             "received_at",
             "doubtful",
+            "proposed_quality",
+            "reasons",
+            "score_normalised",
             "facts",
             "deid_report",
             "segmentation",
             "assessment",
         ]
+
+    def _scale(self, file: UploadedFile) -> Scale:
+        scales: Scales = self.context["scales"]
+        return scales[file.batch.dataset_id]
+
+    def get_proposed_quality(self, file: UploadedFile) -> str:
+        return proposal(file, self._scale(file)).quality
+
+    @extend_schema_field(ReasonSerializer(many=True))
+    def get_reasons(self, file: UploadedFile) -> list[dict[str, Any]]:
+        sure = file.assessment.get("findings", {})
+        return [
+            {"code": reason.code, "words": reason.words, "confidence": sure.get(reason.code)}
+            for reason in proposal(file, self._scale(file)).reasons
+        ]
+
+    def get_score_normalised(self, file: UploadedFile) -> float | None:
+        score = file.assessment.get("score")
+        return round(self._scale(file).normalised(score), 4) if score else None
 
     def get_doubtful(self, file: UploadedFile) -> bool:
         return file.priority != Priority.ORDINARY

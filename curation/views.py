@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.policies import required
-from curation import policies, selectors, services
+from curation import policies, quality, selectors, services
 from curation.forms import AcceptForm, BoxesForm, RejectForm
 from datasets.errors import DatasetError
 from intake import candidates, words
@@ -23,17 +23,24 @@ from intake.services import IntakeError
 
 PER_PAGE = 50
 
+Chosen = dict[str, str]
+
 
 @required(policies.is_curator)
 @never_cache
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
-    dataset = request.GET.get("dataset", "")
-    page = Paginator(selectors.queue(dataset), PER_PAGE).get_page(request.GET.get("page"))
+    chosen = _chosen(request)
+    page = Paginator(selectors.queue(**chosen), PER_PAGE).get_page(request.GET.get("page"))
+    scales, counts = quality.Scales(), selectors.waiting_by_reason(chosen.get("dataset", ""))
     context = {
         "page": page,
-        "rows": [(file, words.quality_reasons(file.assessment), selectors.painted(file)) for file in page],
-        "dataset": dataset,
+        "rows": [
+            (file, quality.proposal(file, scales[file.batch.dataset_id]), selectors.painted(file)) for file in page
+        ],
+        **chosen,
+        "query": _query(chosen),
+        "reasons": [(code, words.QUALITY_REASONS[code], count) for code, count in counts.items()],
         "waiting": selectors.waiting_by_dataset(),
         "set_aside_count": selectors.set_aside().count(),
     }
@@ -44,31 +51,34 @@ def queue(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def judge(request: HttpRequest, pk: str) -> HttpResponse:
-    dataset = request.GET.get("dataset", "")
+    chosen = _chosen(request)
     file = get_object_or_404(UploadedFile.objects.select_related("batch__dataset", "group", "hospital"), pk=pk)
     if request.method == "POST":
-        return _decide(request, file, dataset)
+        return _decide(request, file, chosen)
     if file.stage != Stage.CURATE:
         messages.info(request, _("This file is no longer waiting for a verdict."))
         return redirect("curation:queue")
-    return _judge_page(request, file, dataset)
+    return _judge_page(request, file, chosen)
 
 
 def _judge_page(
     request: HttpRequest,
     file: UploadedFile,
-    dataset: str,
+    chosen: Chosen,
     accept_form: AcceptForm | None = None,
     reject_form: RejectForm | None = None,
     boxes_form: BoxesForm | None = None,
 ) -> HttpResponse:
     picture = services.picture(file)
+    standing = quality.standing(file)
     boxes_form = boxes_form or _boxes_form(file, initial={"picture": picture})
     context = {
         "file": file,
-        "place": selectors.place(file, dataset),
-        "query": _query(dataset),
-        "quality_reasons": words.quality_reasons(file.assessment),
+        "place": selectors.place(file, **chosen),
+        "query": _query(chosen),
+        "proposal": quality.proposal(file, standing.scale if standing is not None else None),
+        "standing": standing,
+        "view_seen": words.VIEWS.get(file.assessment.get("view") or ""),
         "contradictions": words.contradictions(file),
         "accept_form": accept_form or AcceptForm(initial={"picture": picture}),
         "reject_form": reject_form or RejectForm(shortcut="r"),
@@ -79,13 +89,18 @@ def _judge_page(
     return render(request, "curation/judge.html", context)
 
 
-def _query(dataset: str) -> str:
-    return f"?{urlencode({'dataset': dataset})}" if dataset else ""
+def _chosen(request: HttpRequest) -> Chosen:
+    """Which part of the queue the curator goes through: of one dataset, with one reason, or all of it."""
+    return {name: value for name in ("dataset", "reason") if (value := request.GET.get(name, ""))}
 
 
-def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpResponse:
+def _query(chosen: Chosen) -> str:
+    return f"?{urlencode(chosen)}" if chosen else ""
+
+
+def _decide(request: HttpRequest, file: UploadedFile, chosen: Chosen) -> HttpResponse:
     # Found before the verdict, while the file still has its place.
-    following = selectors.place(file, dataset).next
+    following = selectors.place(file, **chosen).next
     rejects = request.POST.get("verdict") == "reject"
     accept_form = AcceptForm(None if rejects else request.POST)
     reject_form = RejectForm(request.POST if rejects else None, shortcut="r")
@@ -93,7 +108,7 @@ def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpRespo
     if not form.is_valid():
         if file.stage == Stage.CURATE:
             accept, reject = (None, reject_form) if rejects else (accept_form, None)
-            return _judge_page(request, file, dataset, accept, reject)
+            return _judge_page(request, file, chosen, accept, reject)
         _tell(request, form)
         return redirect("curation:set_aside")
     try:
@@ -102,18 +117,18 @@ def _decide(request: HttpRequest, file: UploadedFile, dataset: str) -> HttpRespo
         messages.warning(request, str(error))
     except (services.CurationError, DatasetError) as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(dataset)}")
+        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(chosen)}")
     else:
         messages.success(request, words_)
     if file.stage == Stage.SET_ASIDE:
         return redirect("curation:set_aside")
-    return _go_on(following, dataset)
+    return _go_on(following, chosen)
 
 
-def _go_on(following: UploadedFile | None, dataset: str) -> HttpResponse:
+def _go_on(following: UploadedFile | None, chosen: Chosen) -> HttpResponse:
     if following is None:
-        return redirect(f"{reverse('curation:queue')}{_query(dataset)}")
-    return redirect(f"{reverse('curation:judge', args=[following.pk])}{_query(dataset)}")
+        return redirect(f"{reverse('curation:queue')}{_query(chosen)}")
+    return redirect(f"{reverse('curation:judge', args=[following.pk])}{_query(chosen)}")
 
 
 @required(policies.is_curator)
@@ -121,15 +136,15 @@ def _go_on(following: UploadedFile | None, dataset: str) -> HttpResponse:
 @require_POST
 def boxes(request: HttpRequest, pk: str) -> HttpResponse:
     """Has the picture painted anew with the boxes that were sent, and goes on with the next image meanwhile."""
-    dataset = request.GET.get("dataset", "")
+    chosen = _chosen(request)
     file = get_object_or_404(UploadedFile.objects.select_related("batch__dataset", "group", "hospital"), pk=pk)
     if file.stage != Stage.CURATE:
         messages.warning(request, _("This file is no longer waiting for a verdict."))
-        return redirect(f"{reverse('curation:queue')}{_query(dataset)}")
+        return redirect(f"{reverse('curation:queue')}{_query(chosen)}")
     form = _boxes_form(file, request.POST)
     if not form.is_valid():
-        return _judge_page(request, file, dataset, boxes_form=form)
-    following = selectors.place(file, dataset).next
+        return _judge_page(request, file, chosen, boxes_form=form)
+    following = selectors.place(file, **chosen).next
     cleaned = form.cleaned_data
     try:
         services.repaint(file, cast(User, request.user), cleaned["boxes"], seen=cleaned["picture"])
@@ -137,12 +152,12 @@ def boxes(request: HttpRequest, pk: str) -> HttpResponse:
         messages.warning(request, str(error))
     except services.CurationError as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(dataset)}")
+        return redirect(f"{reverse('curation:judge', args=[file.pk])}{_query(chosen)}")
     else:
         messages.success(
             request, _("The picture is being rewritten. It comes back to the front of the queue in a moment.")
         )
-    return _go_on(following, dataset)
+    return _go_on(following, chosen)
 
 
 def _boxes_form(file: UploadedFile, *args: Any, **kwargs: Any) -> BoxesForm:

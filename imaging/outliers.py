@@ -5,6 +5,7 @@ Vandervieren, An adjusted boxplot for skewed distributions, Comput. Stat. Data A
 figures agree with `mc` and `adjboxStats` of R's robustbase.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -121,12 +122,20 @@ class Scale:
     highest: float
     fences: tuple[float, float] | None
 
-    def is_outlier(self, score: float) -> bool:
-        """Whether lungs of this score are shaped less like lungs than the dataset lets expect.
+    @property
+    def bound(self) -> float:
+        """Scores below this one are outliers; 0 while there are too few scores.
 
-        Only the lower fence counts: nothing is wrong with lungs that are shaped better than others.
+        Only the lower fence counts: nothing is wrong with lungs that are shaped better than others. It lies between two
+        steps, so that scores which are counted as one are judged as one.
         """
-        return self.fences is not None and _step(score) / RESOLUTION < self.fences[0] - 1e-9
+        if self.fences is None:
+            return 0.0
+        return max(0.0, (math.ceil(self.fences[0] * RESOLUTION - 1e-6) - 0.5) / RESOLUTION)
+
+    def is_outlier(self, score: float) -> bool:
+        """Whether lungs of this score are shaped less like lungs than the dataset lets expect."""
+        return score < self.bound
 
     def normalised(self, score: float) -> float:
         """The score on the scale of the dataset, 0 the lowest and 1 the highest that it has."""

@@ -30,6 +30,12 @@ from intake.models import Stage, UploadedFile
 from intake.quarantine import Damaged
 from intake.words import REJECTIONS
 
+# What of an assessment stays with the image; the rest is about files that are destroyed.
+FOUND = (
+    *("quality", "score", "reasons", "findings", "usable", "view", "turned"),
+    *("properties", "lung_height_px", "lung_width_px"),
+)
+SEEN = {"frontal": "frontal", "lateral": "lateral"}  # where the header names no view position
 CLEAN_PIXELS = "113101"  # DICOM PS3.16 CID 7050
 MISSING = gettext_lazy("The picture is missing in the store. Tell whoever runs the portal.")
 
@@ -184,7 +190,8 @@ def _into_library(row: UploadedFile, curator: User, quality: str, attested: Atte
         demographics={"sex": row.sex, "age": row.age, "smoke": row.smoke, "smoke_packyears": row.smoke_packyears},
         quality=quality,
         quality_score=assessment["score"],
-        view=row.facts.get("view") or "",
+        assessment={name: assessment[name] for name in FOUND if name in assessment},
+        view=row.facts.get("view") or SEEN.get(assessment.get("view"), ""),
         set=row.set,
         image=NewFile(open=lambda: attested.path.open("rb"), sha256=report["output"]["sha256"]),
         mask=new("mask.png", lungs["mask_sha256"]),

@@ -1,35 +1,21 @@
-"""The quality scores of datasets: kept as counts, or counted where they are not kept yet."""
-
-from collections import defaultdict
-from collections.abc import Iterable
+"""The quality scores of a dataset: kept as counts, or counted where they are not kept yet."""
 
 from django.db.models import Count
 
-from datasets.models import Dataset, QualityDistribution, Radiograph
+from datasets.models import QualityDistribution, Radiograph
 from imaging.outliers import Distribution
 
 
-def quality_scores(datasets: Iterable[Dataset]) -> dict[int, Distribution]:
-    """By dataset id, the scores of its accepted radiographs; in one query, or two."""
-    wanted = {dataset.pk for dataset in datasets}
-    kept = QualityDistribution.objects.filter(dataset__in=wanted).values_list("dataset", "counts")
-    found = {dataset: Distribution.from_dict(counts) for dataset, counts in kept}
-    if missing := wanted - found.keys():
-        found |= _counted(missing)
+def quality_scores(dataset_id: int) -> Distribution:
+    """The scores of the dataset's accepted radiographs."""
+    row = QualityDistribution.objects.filter(dataset=dataset_id).first()
+    return Distribution.from_dict(row.counts) if row is not None else counted_scores(dataset_id)
+
+
+def counted_scores(dataset_id: int) -> Distribution:
+    """The same from the radiographs, whatever is kept. One in which no lungs were found has no score to compare."""
+    radiographs = Radiograph.objects.filter(dataset=dataset_id, status=Radiograph.Status.ACCEPTED, quality_score__gt=0)
+    found = Distribution()
+    for score, count in radiographs.order_by().values_list("quality_score").annotate(count=Count("pk")):
+        found.add(score, count)
     return found
-
-
-def counted_scores(dataset: Dataset) -> Distribution:
-    """The scores of a dataset from its radiographs, whatever is kept."""
-    return _counted({dataset.pk})[dataset.pk]
-
-
-def _counted(datasets: set[int]) -> dict[int, Distribution]:
-    found: dict[int, Distribution] = defaultdict(Distribution, {dataset: Distribution() for dataset in datasets})
-    radiographs = Radiograph.objects.filter(
-        dataset__in=datasets, status=Radiograph.Status.ACCEPTED, quality_score__gt=0
-    )
-    rows = radiographs.order_by().values_list("dataset", "quality_score").annotate(count=Count("pk"))
-    for dataset, score, count in rows:
-        found[dataset].add(score, count)
-    return dict(found)

@@ -26,7 +26,7 @@ def recount_scores(dataset: Dataset) -> bool:
     """Counts the scores of all accepted radiographs anew; whether what was kept was right."""
     # Whoever accepts an image meanwhile waits here, or has been counted.
     row, created = QualityDistribution.objects.select_for_update().get_or_create(dataset=dataset)
-    counted = selectors.counted_scores(dataset).as_dict()
+    counted = selectors.counted_scores(dataset.pk).as_dict()
     right: bool = created or row.counts == counted
     _store(row, counted)
     return right
@@ -36,7 +36,7 @@ def recount_scores(dataset: Dataset) -> bool:
 def frozen_scores(dataset: Dataset) -> Distribution:
     """The scores as they stay until the end of the caller's transaction."""
     row = QualityDistribution.objects.select_for_update().filter(dataset=dataset).first()
-    return Distribution.from_dict(row.counts) if row is not None else selectors.counted_scores(dataset)
+    return Distribution.from_dict(row.counts) if row is not None else selectors.counted_scores(dataset.pk)
 
 
 @transaction.atomic
@@ -46,7 +46,7 @@ def _change(radiograph: Radiograph, *, add: bool) -> None:
     row, created = QualityDistribution.objects.select_for_update().get_or_create(
         dataset=radiograph.dataset,
         # With this radiograph, which is in the table already, or no longer counts.
-        defaults={"counts": lambda: selectors.counted_scores(radiograph.dataset).as_dict()},
+        defaults={"counts": lambda: selectors.counted_scores(radiograph.dataset_id).as_dict()},
     )
     if created:
         return

@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Hospital, User
 from accounts.policies import is_curator
 from curation import services as curation
+from curation.quality import proposal
 from datasets.models import Dataset, DiagnosisGroup
+from datasets.selectors import quality_scores
 from intake import quarantine
 from intake import services as intake
 from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
@@ -123,11 +125,18 @@ class Command(BaseCommand):
 
     def _accept(self, batch: UploadBatch, user: User) -> None:
         counts: Counter[str] = Counter()
-        for file in UploadedFile.objects.filter(batch=batch, stage=Stage.CURATE).order_by("received_at", "pk"):
+        files = UploadedFile.objects.filter(batch=batch, stage=Stage.CURATE).order_by("received_at", "pk")
+        # With those that are about to come in, so that nobody's quality depends on the order.
+        scores = quality_scores(batch.dataset_id)
+        for assessment in files.values_list("assessment", flat=True).iterator():
+            if assessment.get("score"):
+                scores.add(assessment["score"])
+        scale = scores.scale()
+        for file in files:
             if file.deid_report.get("needs_person"):
                 counts["left for a person"] += 1
                 continue
-            curation.accept(file, user, file.assessment["quality"], no_text_seen=True, imported=True)
+            curation.accept(file, user, proposal(file, scale).quality, no_text_seen=True, imported=True)
             counts["accepted"] += 1
         self.stdout.write(", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing to accept")
 
