@@ -236,9 +236,10 @@ def terminate(held: Held) -> None:
 
 def _remove(row: PartialUpload) -> None:
     """Row first: without it the blob is nobody's, and removed in time if this does not come to its end."""
+    blob_id = row.pk
     row.delete()
-    if not UploadedFile.objects.filter(pk=row.pk).exists():
-        quarantine.remove(row.pk)
+    if not UploadedFile.objects.filter(pk=blob_id).exists():
+        quarantine.remove(blob_id)
 
 
 def sweep_partials() -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import http_date
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,7 +36,17 @@ class Refusal(Exception):  # noqa: N818
         self.status, self.code, self.message, self.headers = status, code, str(message), headers
 
 
+class _Unread(BaseParser):
+    """Whatever it is, it is not parsed: not even for a CSRF token that a form may hold."""
+
+    media_type = "*/*"
+
+    def parse(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {}
+
+
 class _Tus(APIView):
+    parser_classes = [_Unread]
     schema = None  # the protocol describes itself (OPTIONS); docs/hospitals.md says what the metadata are
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -45,12 +56,6 @@ class _Tus(APIView):
         response["Tus-Resumable"] = protocol.VERSION
         response["Cache-Control"] = "no-store"
         return response
-
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        # Checking the CSRF token would read a form: there is none here, so nobody has one parsed before the check.
-        if request.content_type != protocol.CONTENT_TYPE:
-            request._read_started = True  # type: ignore[attr-defined]
-        return super().initialize_request(request, *args, **kwargs)
 
     def get_permissions(self) -> list[BasePermission]:
         allowed = Public if self.request.method == "OPTIONS" else Allow(policies.is_hospital_user, scope="upload")
