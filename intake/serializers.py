@@ -49,6 +49,7 @@ class UploadedFileSerializer(serializers.ModelSerializer[UploadedFile]):
     batch = serializers.PrimaryKeyRelatedField[Any](read_only=True)
     class_id = serializers.IntegerField(source="group.class_id", read_only=True, allow_null=True)
     reason = serializers.SerializerMethodField()
+    quality_reasons = serializers.SerializerMethodField(help_text="Why the quality check proposes Bad, in words.")
     filename = serializers.CharField(
         source="radiograph.filename", read_only=True, default=None, help_text="In the dataset, once it is accepted."
     )
@@ -75,6 +76,7 @@ class UploadedFileSerializer(serializers.ModelSerializer[UploadedFile]):
             "facts",
             "deid_report",
             "assessment",
+            "quality_reasons",
             "verdict_at",
             "filename",
             "purged_at",
@@ -82,6 +84,9 @@ class UploadedFileSerializer(serializers.ModelSerializer[UploadedFile]):
 
     def get_name(self, file: UploadedFile) -> str | None:
         return names.reveal(file.sealed_name) or None
+
+    def get_quality_reasons(self, file: UploadedFile) -> list[str]:
+        return [str(reason) for reason in words.quality_reasons(file.assessment)]
 
     def get_reason(self, file: UploadedFile) -> str:
         return words.reason(file)
