@@ -15,6 +15,7 @@ from intake import names
 from intake.models import Stage, UploadBatch, UploadedFile
 from intake.quarantine import Sealed
 from intake.services import limits
+from intake.services.describing import describe_arrival
 from intake.services.errors import Duplicate, IntakeError
 from intake.services.patients import set_patient
 from intake.services.publishing import publish_on_commit
@@ -45,9 +46,10 @@ def receive_file(
     """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
 
     `demographics` may hold sex ("F", "M"), age (years), smoke ("yes", "no", "former") and smoke_packyears; what is
-    not known is left out or None. Without a `group` the file waits for its diagnosis after processing. `sealed.sha256`
-    may be empty: inspection finds it then. `patient_key` is the hospital's own; only its keyed hash is stored. `name`
-    is the path below the folder that was sent, with "/", where the way in knows it. Not `limited`: the limits
+    not known is left out or None. What the batch's table says of `name` goes before all of it. Without a `group` the
+    file waits for its diagnosis after processing. `sealed.sha256` may be empty: inspection finds it then. `patient_key`
+    is the hospital's own; only its keyed hash is stored. `name` is the path below the folder that was sent, with "/",
+    where the way in knows it. Not `limited`: the limits
     were applied before (`intake.services.partial`), or do not apply.
 
     Raises IntakeError, and the blob is then gone: Duplicate when the hospital sent these bytes before, TooLarge,
@@ -70,6 +72,7 @@ def receive_file(
             if limited:
                 limits.check_room(batch, sealed.size)
             file.save(force_insert=True)
+            describe_arrival(file, name)
             publish_on_commit(file.pk)
             hospital = batch.hospital.number
             record("file.received", actor=user, about=file, batch=batch.pk, hospital=hospital, size=file.size)
