@@ -20,6 +20,7 @@ from imaging.formats import Format, decode, inspect, stored, stored_and_decoded,
 from intake import candidates, keys
 from intake.models import Priority, Stage, UploadedFile
 from intake.quarantine import Damaged, open_original, workspace
+from intake.services.describing import describe_inspected
 from intake.services.duplicates import settle_bytes, settle_instance
 from intake.services.enhancing import enhanced
 from intake.services.patients import identify
@@ -63,7 +64,8 @@ def _inspect(file: UploadedFile) -> Outcome:
 
     def apply(row: UploadedFile) -> None:
         row.facts = found.facts()
-        # What the hospital typed stands; the header fills gaps.
+        describe_inspected(row, found.sop_instance_uid, found.taken_on)
+        # What the hospital said stands; the header fills gaps.
         row.sex = row.sex or found.sex or ""
         row.age = found.age if row.age is None else row.age
         if patient is not None and not row.patient_key_hash:
