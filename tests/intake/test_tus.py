@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import io
 import os
 import resource
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from intake import names, quarantine, resumable
 from intake.models import PartialUpload, Stage, UploadedFile
 from intake.quarantine import SEGMENT, open_original
 from intake.services import partial, sweep
+from intake.tus import body
 from intake.tus.protocol import CONTENT_TYPE
 from tests.intake.conftest import all_bytes
 from tests.world import World
@@ -467,3 +470,61 @@ class TestCrashes:
         assert (offset := int(tus.head(url)["Upload-Offset"])) == 1000 + SEGMENT
         assert tus.patch(url, offset, content[offset:])["Upload-File"]
         assert _original(_only_file(world), tmp_path) == content
+
+
+class TestCutLines:
+    """Below Django: what the server hands over when the line is cut."""
+
+    class _Broken(io.BytesIO):
+        """A line that is reset after some bytes."""
+
+        def __init__(self, content: bytes, end: int) -> None:
+            super().__init__(content)
+            self.end = end
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() >= self.end:
+                raise ConnectionResetError
+            return super().read(size)
+
+    @pytest.mark.parametrize("how", ["ended", "reset"])
+    def test_what_came_is_kept(self, tus: Tus, world: World, tmp_path: Path, how: str) -> None:
+        content = _content(SEGMENT + 700_000)
+        url = tus.begin(len(content))
+        sent = content[: SEGMENT + 300_000]
+        line = io.BytesIO(sent) if how == "ended" else self._Broken(content, SEGMENT + 100_000)
+        environ = {
+            "wsgi.input": line,
+            "CONTENT_LENGTH": str(len(content)),
+            "CONTENT_TYPE": CONTENT_TYPE,
+            "HTTP_UPLOAD_OFFSET": "0",
+        }
+        tus.http.generic("PATCH", url, headers=VERSION, **environ)
+        offset = int(tus.head(url)["Upload-Offset"])
+        if how == "ended":
+            assert offset == len(sent)
+        else:
+            assert SEGMENT + 100_000 <= offset < len(content)
+        assert tus.patch(url, offset, content[offset:])["Upload-File"]
+        assert _original(_only_file(world), tmp_path) == content
+
+    def test_a_body_in_chunks(self) -> None:
+        """Without Content-Length, as gunicorn hands it over; nothing is read beyond what may come."""
+        environ = {"wsgi.input": io.BytesIO(bytes(300_000)), "wsgi.input_terminated": True}
+        assert sum(map(len, body.pieces(environ, 200_000))) == 200_000
+        assert list(body.pieces({"wsgi.input": io.BytesIO(b"of the next request")}, 10)) == []
+
+    def test_a_silent_line_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(body, "SILENT_SECONDS", 0.05)
+        ours, theirs = socket.socketpair()
+        theirs.sendall(b"01234")
+
+        class Line:
+            def read(self, size: int) -> bytes:
+                return ours.recv(size)
+
+        environ = {"wsgi.input": Line(), "CONTENT_LENGTH": "10", "gunicorn.socket": ours}
+        assert list(body.pieces(environ, 10)) == [b"01234"]
+        assert ours.gettimeout() is None
+        ours.close()
+        theirs.close()
