@@ -49,18 +49,19 @@ def settle_instance(file: UploadedFile, uid: str | None) -> None:
 
 
 def _settle(file: UploadedFile, code: str, field: str, value: str, forms: list[str]) -> None:
-    if (earlier := _other(file, field, forms)) is not None:
+    if (earlier := find(file.hospital_id, field, forms, but=file)) is not None:
         raise Repeated(code, earlier)
     try:
         with transaction.atomic():
             UploadedFile.objects.filter(pk=file.pk).update(**{field: value})
     except IntegrityError:
-        if (earlier := _other(file, field, forms)) is None:
+        if (earlier := find(file.hospital_id, field, forms, but=file)) is None:
             raise
         raise Repeated(code, earlier) from None
     setattr(file, field, value)
 
 
-def _other(file: UploadedFile, field: str, values: list[str]) -> UploadedFile | None:
-    same = UploadedFile.objects.filter(hospital_id=file.hospital_id, **{f"{field}__in": values})
-    return same.exclude(stage__in=TURNED_AWAY).exclude(pk=file.pk).order_by("received_at").first()
+def find(hospital_id: int, field: str, values: list[str], but: UploadedFile | None = None) -> UploadedFile | None:
+    """The file of the hospital, not turned away, whose `field` ("sha256", "instance_hash") is one of `values`."""
+    same = UploadedFile.objects.filter(hospital_id=hospital_id, **{f"{field}__in": values})
+    return same.exclude(stage__in=TURNED_AWAY).exclude(pk=but and but.pk).order_by("received_at").first()

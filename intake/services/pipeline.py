@@ -24,6 +24,7 @@ from intake.quarantine import Damaged
 from intake.services import stages
 from intake.services.duplicates import Repeated
 from intake.services.moves import close_running, move, person_stage, set_aside
+from intake.services.outcomes import Outcome
 from intake.services.publishing import publish_on_commit
 from intake.services.upkeep import clean_up_on_commit
 
@@ -108,7 +109,7 @@ def _held(claim: Claim) -> UploadedFile | None:
     return None
 
 
-def _finish(claim: Claim, outcome: stages.Outcome, milliseconds: int) -> None:
+def _finish(claim: Claim, outcome: Outcome, milliseconds: int) -> None:
     with transaction.atomic():
         row = _held(claim)
         if row is None:

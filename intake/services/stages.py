@@ -6,13 +6,13 @@ the web process never loads it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from datasets.selectors import quality_scores
 from imaging.deid import deidentify as remove_identity
 from imaging.deid import pseudonym
 from imaging.deid.boxes import TextBox
@@ -23,23 +23,15 @@ from intake.quarantine import Damaged, open_original, workspace
 from intake.services.describing import describe_inspected
 from intake.services.duplicates import settle_bytes, settle_instance
 from intake.services.enhancing import enhanced
+from intake.services.outcomes import Outcome
 from intake.services.patients import identify
+from intake.services.unpacking import is_zip, unpack
 
 if TYPE_CHECKING:
     from imaging.deid.text import Text
 
 PREVIEW_SIDE = 1600  # px; a curator's screen
 PREVIEW, ENHANCED = "preview.png", "preview_enhanced.png"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """`result` goes to the record of the run; `apply` changes the locked row, which the caller saves; `then` is where
-    the row goes, if not to the next stage."""
-
-    result: dict[str, Any]
-    apply: Callable[[UploadedFile], None]
-    then: Stage | None = None
 
 
 def image_name(file: UploadedFile) -> str:
@@ -49,6 +41,8 @@ def image_name(file: UploadedFile) -> str:
 
 
 def _inspect(file: UploadedFile) -> Outcome:
+    if is_zip(file):
+        return unpack(file)
     with workspace(file.pk) as work:
         original = work / "original"
         sha256 = open_original(file.pk, file.sha256, original)
@@ -185,19 +179,21 @@ def _assess(file: UploadedFile) -> Outcome:
             assessment["transform"] = region.transform
         else:
             assessment["quality"] = "Bad"
+    # Who is an outlier is asked again when a curator looks: it depends on what was accepted meanwhile.
+    outlier = bool(judged.score) and quality_scores(file.batch.dataset_id).scale().is_outlier(assessment["score"])
 
     def apply(row: UploadedFile) -> None:
         row.assessment = assessment
-        row.priority = _priority(row)
+        row.priority = _priority(row, outlier=outlier)
 
     return Outcome({"quality": assessment["quality"], "score": assessment["score"]}, apply)
 
 
-def _priority(row: UploadedFile) -> Priority:
+def _priority(row: UploadedFile, *, outlier: bool) -> Priority:
     # What a curator sent to be painted anew comes first too: that curator wants to see what became of it.
     if row.deid_report.get("needs_person") or row.text_boxes is not None:
         return Priority.TEXT
-    return Priority.QUALITY if row.assessment["quality"] == "Bad" else Priority.ORDINARY
+    return Priority.QUALITY if outlier or row.assessment["quality"] == "Bad" else Priority.ORDINARY
 
 
 WORK: dict[Stage, Callable[[UploadedFile], Outcome]] = {

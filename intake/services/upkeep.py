@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.services import record
 from intake import candidates, quarantine
-from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, PartialUpload, StageRun, UploadedFile
+from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, PartialUpload, RefusedEntry, StageRun, UploadedFile
 from intake.services.moves import close_running, set_aside
 from intake.services.partial import sweep_partials
 from intake.services.publishing import publish
@@ -100,6 +100,8 @@ def purge() -> dict[str, int]:
         )
         .update(sealed_name="")
     )
+    # What a ZIP file's entries were called goes with the name of the ZIP file.
+    RefusedEntry.objects.filter(container__sealed_name="").exclude(sealed_name="").update(sealed_name="")
     if names:
         record("file_names.purged", count=names)
     return {"verdict": len(done), "retention": len(late), "names": names, "orphans": _remove_orphans()}

@@ -124,15 +124,15 @@ def test_two_workers_in_the_same_moment_keep_one(
     """The constraints catch what the look before could not see yet."""
     first, second = send_in_pieces(dicom), send_in_pieces(again(dicom))
     assert _inspected(first).stage == Stage.DEIDENTIFY
-    look, blind = duplicates._other, {"sha256", "instance_hash"}
+    look, blind = duplicates.find, {"sha256", "instance_hash"}
 
-    def blind_at_first(file: UploadedFile, field: str, values: list[str]) -> UploadedFile | None:
+    def blind_at_first(hospital: int, field: str, *arguments: Any, **options: Any) -> UploadedFile | None:
         if field in blind:
             blind.remove(field)
             return None
-        return look(file, field, values)
+        return look(hospital, field, *arguments, **options)
 
-    monkeypatch.setattr(duplicates, "_other", blind_at_first)
+    monkeypatch.setattr(duplicates, "find", blind_at_first)
     assert _inspected(second).stage == Stage.REJECTED
     assert UploadedFile.objects.filter(stage=Stage.DEIDENTIFY).exclude(instance_hash="").count() == 1
 
