@@ -5,7 +5,18 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from datasets.models import Archive, Dataset, DiagnosisGroup, Download, Patient, Radiograph, Release, ReleaseItem
+from datasets.models import (
+    Archive,
+    Dataset,
+    DiagnosisGroup,
+    Download,
+    Patient,
+    Radiograph,
+    Release,
+    ReleaseItem,
+    SegmentationEntry,
+    SegmentationSource,
+)
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]
@@ -21,7 +32,8 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Dataset)
 class DatasetAdmin(ReadOnly):
-    list_display = ("title", "slug", "origin", "agreement", "is_public")
+    list_display = ("title", "kind", "slug", "origin", "agreement", "is_public")
+    list_filter = ("kind",)
 
 
 @admin.register(DiagnosisGroup)
@@ -44,6 +56,22 @@ class RadiographAdmin(ReadOnly):
     list_filter = ("dataset", "quality", "status")
     list_select_related = ("dataset", "group")
     search_fields = ("filename",)
+    show_full_result_count = False
+
+
+@admin.register(SegmentationSource)
+class SegmentationSourceAdmin(ReadOnly):
+    list_display = ("dataset", "source_id", "source", "licence", "images_ours")
+    list_select_related = ("dataset",)
+
+
+@admin.register(SegmentationEntry)
+class SegmentationEntryAdmin(ReadOnly):
+    list_display = ("filename", "dataset", "source", "set", "convention", "licence", "imported_at")
+    list_filter = ("dataset", "set")
+    list_select_related = ("dataset", "source")
+    search_fields = ("filename",)
+    exclude = ("patient_hash",)
     show_full_result_count = False
 
 

@@ -21,8 +21,8 @@ from accounts.permissions import Allow, Public
 from accounts.policies import is_data_manager, is_person
 from datasets import policies, selectors, services, versions
 from datasets.delivery import deliver
-from datasets.models import Dataset, DiagnosisGroup, Release
-from datasets.selectors import Card, Figures, FileRow
+from datasets.models import Dataset, DiagnosisGroup, Release, ReleaseItem
+from datasets.selectors import Card, Figures, FileRow, SourceCounts
 
 
 class AgreementSerializer(serializers.ModelSerializer[Agreement]):
@@ -43,6 +43,7 @@ class FiguresSerializer(serializers.Serializer[Figures]):
     images = serializers.IntegerField()
     patients = serializers.IntegerField()
     hospitals = serializers.IntegerField()
+    sources = serializers.IntegerField(help_text="Of a collection of masks, whose `images` are masks.")
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
@@ -52,6 +53,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
 
 class DatasetSerializer(serializers.Serializer[Card]):
+    kind = serializers.ChoiceField(source="dataset.kind", choices=Dataset.Kind.choices)
     slug = serializers.CharField(source="dataset.slug")
     origin = serializers.CharField(source="dataset.origin")
     title = serializers.CharField(source="dataset.title")
@@ -75,6 +77,7 @@ class FileSerializer(serializers.Serializer[FileRow]):
     filename = serializers.CharField(source="archive.filename")
     content = serializers.CharField(source="archive.content")
     group = serializers.CharField(source="archive.group.label", default=None, allow_null=True)
+    source = serializers.CharField(source="archive.source.source", default=None, allow_null=True)  # type: ignore[assignment]
     images = serializers.IntegerField(source="archive.items")
     size = serializers.IntegerField(source="archive.size")
     md5 = serializers.CharField(source="archive.md5")
@@ -102,6 +105,35 @@ class ReleaseDetailSerializer(ReleaseSerializer):
 
     class Meta(ReleaseSerializer.Meta):
         fields = (*ReleaseSerializer.Meta.fields, "figures", "files")  # type: ignore[assignment]
+
+
+class SourceSerializer(serializers.Serializer[SourceCounts]):
+    source_id = serializers.IntegerField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    licence = serializers.CharField(help_text="Of the masks.")
+    description = serializers.CharField()
+    url = serializers.CharField()
+    citation = serializers.CharField()
+    masks = serializers.IntegerField()
+    images = serializers.IntegerField()
+    sets = serializers.DictField(child=serializers.IntegerField(), help_text="Masks by set.")
+
+
+class MaskSerializer(serializers.Serializer[ReleaseItem]):
+    source = serializers.CharField(source="metadata.source")  # type: ignore[assignment]
+    source_id = serializers.IntegerField(source="metadata.source_id")
+    filename = serializers.CharField()
+    set = serializers.CharField(source="metadata.set")
+    image = serializers.CharField(source="metadata.image", allow_null=True)
+    mask_convention = serializers.CharField(source="metadata.mask_convention", allow_null=True)
+    image_licence = serializers.CharField(source="metadata.image_licence", allow_null=True)
+    width = serializers.IntegerField(source="metadata.width")
+    height = serializers.IntegerField(source="metadata.height")
+    mask_sha256 = serializers.SerializerMethodField()
+
+    def get_mask_sha256(self, item: ReleaseItem) -> str:
+        digest: str = item.files["masks"][0]["sha256"]
+        return digest
 
 
 class NewReleaseSerializer(serializers.Serializer[Release]):
@@ -149,6 +181,41 @@ class ReleaseDetail(APIView):
         return Response(ReleaseDetailSerializer(release, context={"request": request}).data)
 
 
+def _collection(request: Request, slug: str, version: str) -> Release:
+    releases = selectors.published().filter(dataset__in=policies.visible(request.user))
+    return get_object_or_404(
+        releases.select_related("dataset__agreement"),
+        dataset__slug=slug,
+        dataset__kind=Dataset.Kind.SEGMENTATION,
+        version=version,
+    )
+
+
+class SourceList(APIView):
+    permission_classes = [Public]
+
+    @extend_schema(responses=SourceSerializer(many=True))
+    def get(self, request: Request, slug: str, version: str) -> Response:
+        """The sources of a released collection of masks, with their counts."""
+        sources: Any = selectors.released_sources(_collection(request, slug, version))
+        return Response(SourceSerializer(sources, many=True).data)
+
+
+class MaskList(APIView):
+    permission_classes = [Allow(is_person, scope="download")]
+
+    @extend_schema(operation_id="masks_list", responses=MaskSerializer(many=True))
+    def get(self, request: Request, slug: str, version: str) -> Response:
+        """The masks of a released collection, page by page, for those who may download them."""
+        release = _collection(request, slug, version)
+        decision = policies.may_see_masks(request.user, release.dataset)
+        if not decision.allowed:
+            return _refused(request, decision)
+        pages = PageNumberPagination()
+        items: Any = pages.paginate_queryset(selectors.released_masks(release), request, self)
+        return pages.get_paginated_response(MaskSerializer(items, many=True).data)
+
+
 class ReleaseCreate(APIView):
     permission_classes = [Allow(is_data_manager, scope="manage")]
 
@@ -170,6 +237,16 @@ class ReleaseCreate(APIView):
         except services.PublishRefused as error:
             return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
         return Response(ReleaseSerializer(release).data, status=status.HTTP_201_CREATED)
+
+
+def _refused(request: Request, decision: policies.Decision) -> Response:
+    """What is missing, in codes and in words, the next step first."""
+    reasons = [
+        {"code": reason.code, "words": str(reason.words), "url": request.build_absolute_uri(reason.url)}
+        for reason in decision.reasons
+    ]
+    body = {"detail": str(decision.reasons[0].words), "reasons": reasons}
+    return Response(body, status=status.HTTP_403_FORBIDDEN)
 
 
 class _AnyType(DefaultContentNegotiation):
@@ -198,10 +275,5 @@ class ArchiveDownload(APIView):
         decision = policies.may_download(request.user, archive)
         if decision.grant is None:
             services.refuse_download(user=request.user, archive=archive, codes=decision.codes)  # type: ignore[arg-type]
-            reasons = [
-                {"code": reason.code, "words": str(reason.words), "url": request.build_absolute_uri(reason.url)}
-                for reason in decision.reasons
-            ]
-            body = {"detail": str(decision.reasons[0].words), "reasons": reasons}
-            return Response(body, status=status.HTTP_403_FORBIDDEN)
+            return _refused(request, decision)
         return deliver(request, request.user, archive, decision.grant)  # type: ignore[arg-type]

@@ -7,5 +7,7 @@ urlpatterns = [
     path("datasets/<slug:slug>/", api.DatasetDetail.as_view(), name="dataset"),
     path("datasets/<slug:slug>/releases/", api.ReleaseCreate.as_view(), name="release_create"),
     path("datasets/<slug:slug>/releases/<str:version>/", api.ReleaseDetail.as_view(), name="release"),
+    path("datasets/<slug:slug>/releases/<str:version>/sources/", api.SourceList.as_view(), name="sources"),
+    path("datasets/<slug:slug>/releases/<str:version>/masks/", api.MaskList.as_view(), name="masks"),
     path("archives/<uuid:archive_id>/download", api.ArchiveDownload.as_view(), name="archive_download"),
 ]

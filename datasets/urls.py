@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import catalogue, download, manage
+from datasets.views import catalogue, download, manage, masks
 
 app_name = "datasets"
 urlpatterns = [
@@ -8,10 +8,14 @@ urlpatterns = [
     path("datasets/<slug:slug>/", catalogue.dataset_detail, name="detail"),
     path("datasets/<slug:slug>/releases/<str:version>/", catalogue.release, name="release"),
     path("datasets/<slug:slug>/request/", catalogue.request_access, name="request"),
+    path("datasets/<slug:slug>/masks/", masks.released, name="masks"),
+    path("masks/<int:pk>/thumbnail.png", masks.released_thumbnail, name="mask_thumbnail"),
     path("archives/<uuid:archive_id>/download", download.download, name="download"),
     path("manage/datasets/", manage.dataset_list, name="manage"),
     path("manage/datasets/new", manage.dataset_new, name="new"),
     path("manage/datasets/<slug:slug>/edit", manage.dataset_edit, name="edit"),
     path("manage/datasets/<slug:slug>/publish", manage.publish, name="publish"),
+    path("manage/datasets/<slug:slug>/masks/", masks.imported, name="manage_masks"),
+    path("manage/masks/<int:pk>/thumbnail.png", masks.imported_thumbnail, name="manage_mask_thumbnail"),
     path("manage/releases/<int:pk>/", manage.release, name="manage_release"),
 ]

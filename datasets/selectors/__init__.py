@@ -14,6 +14,13 @@ from datasets.selectors.catalogue import (
 from datasets.selectors.files import FileRow, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
 from datasets.selectors.quality import counted_scores, quality_scores
+from datasets.selectors.segmentation import (
+    SourceCounts,
+    current_masks,
+    current_sources,
+    released_masks,
+    released_sources,
+)
 from datasets.selectors.statistics import Statistics, statistics
 
 __all__ = [
@@ -21,9 +28,12 @@ __all__ = [
     "Figures",
     "FileRow",
     "Preview",
+    "SourceCounts",
     "Statistics",
     "catalogue",
     "counted_scores",
+    "current_masks",
+    "current_sources",
     "figures",
     "file_rows",
     "greatest_version",
@@ -34,5 +44,7 @@ __all__ = [
     "published",
     "quality_scores",
     "release_in_progress",
+    "released_masks",
+    "released_sources",
     "statistics",
 ]

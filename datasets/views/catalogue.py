@@ -11,7 +11,7 @@ from accounts.policies import is_person, required
 from accounts.services import ask
 from datasets import policies, selectors
 from datasets.forms import AccessRequestForm
-from datasets.models import Dataset, Release
+from datasets.models import Dataset, Release, Set
 from datasets.views.statistics import present
 
 
@@ -59,8 +59,12 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
             "first_allowed": next((row.archive for row in files if row.decision.allowed), None),
             "next_step": refused[0].next_step if refused else None,
             "figures": selectors.figures([release])[release.pk],
-            "statistics": present(selectors.statistics(release)),
         }
+        if dataset.is_segmentation:
+            sources = selectors.released_sources(release)
+            context |= {"sources": sources, "images": sum(source.images for source in sources), "sets": Set.choices}
+        else:
+            context["statistics"] = present(selectors.statistics(release))
     return context
 
 

@@ -19,5 +19,6 @@ def download(request: HttpRequest, archive_id: UUID) -> HttpResponseBase:
     decision = policies.may_download(request.user, archive)
     if decision.grant is None:
         services.refuse_download(user=request.user, archive=archive, codes=decision.codes)  # type: ignore[arg-type]
-        return render(request, "datasets/refused.html", {"archive": archive, "decision": decision}, status=403)
+        context = {"dataset": archive.release.dataset, "lead": archive.filename, "decision": decision}
+        return render(request, "datasets/refused.html", context, status=403)
     return deliver(request, request.user, archive, decision.grant)  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ from datasets.models import Archive, Dataset, Radiograph, Release
 @required(is_data_manager)
 def dataset_list(request: HttpRequest) -> HttpResponse:
     datasets = Dataset.objects.annotate(
-        accepted=Count("radiographs", filter=Q(radiographs__status=Radiograph.Status.ACCEPTED))
+        accepted=Count("radiographs", filter=Q(radiographs__status=Radiograph.Status.ACCEPTED)),
+        masks=Count("entries"),  # a dataset has either
     ).prefetch_related("groups", Prefetch("releases", Release.objects.order_by("-created_at", "-pk")))
     return render(request, "datasets/manage_list.html", {"datasets": datasets})
 
@@ -52,13 +53,15 @@ def dataset_edit(request: HttpRequest, slug: str) -> HttpResponse:
         for group in dataset.groups.all()
     ]
     form = DatasetForm(request.POST or None, instance=dataset)
-    groups = GroupFormSet(request.POST or None, prefix="groups", initial=present)
-    if request.method == "POST" and form.is_valid() and groups.is_valid():
+    groups = None
+    if not dataset.is_segmentation:
+        groups = GroupFormSet(request.POST or None, prefix="groups", initial=present)
+    if request.method == "POST" and form.is_valid() and (groups is None or groups.is_valid()):
         try:
             services.update_dataset(
                 manager=request.user,  # type: ignore[arg-type]
                 dataset=dataset,
-                groups=_groups(groups),
+                groups=None if groups is None else _groups(groups),
                 **form.cleaned_data,
             )
         except services.DatasetError as error:

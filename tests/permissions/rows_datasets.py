@@ -1,7 +1,14 @@
+from datetime import timedelta
 from typing import Any
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.utils import timezone
+
+from accounts.models import AccessGrant, AccessRequest
+from datasets.models import Dataset, Release, ReleaseItem, SegmentationEntry, SegmentationSource
 from tests.permissions.rows import Row
-from tests.world import World
+from tests.world import World, png
 
 
 def dataset(world: World) -> dict[str, Any]:
@@ -22,6 +29,64 @@ def own_group(world: World) -> dict[str, Any]:
 
 def other_group(world: World) -> dict[str, Any]:
     return {"archive_id": world.other_archive.pk}
+
+
+def collection(world: World) -> dict[str, Any]:
+    return {"slug": _item(world).release.dataset.slug}
+
+
+def masks_of_release(world: World) -> dict[str, Any]:
+    return {**collection(world), "version": "1.0"}
+
+
+def released_mask(world: World) -> dict[str, Any]:
+    return {"pk": _item(world).pk}
+
+
+def imported_mask(world: World) -> dict[str, Any]:
+    return {"pk": _item(world).entry_id}
+
+
+def _item(world: World) -> ReleaseItem:
+    """A released mask of a collection that `granted` may have, and `expired` no longer."""
+    if (item := ReleaseItem.objects.filter(entry__isnull=False).first()) is not None:
+        return item
+    dataset = Dataset.objects.create(
+        kind="segmentation", slug="masks", title="Masks", agreement=world.agreement, is_public=True
+    )
+    source = SegmentationSource.objects.create(dataset=dataset, source_id=1, source="ours")
+    path = storages["library"].save("masks/mask.png", ContentFile(png(mode="1", grey=1)))
+    entry = SegmentationEntry.objects.create(
+        dataset=dataset,
+        source=source,
+        filename="one.png",
+        set="train",
+        mask=path,
+        mask_size=1,
+        mask_sha256="0" * 64,
+        width=64,
+        height=80,
+        imported_by=world.manager,
+    )
+    release = Release.objects.create(dataset=dataset, version="1.0", status="published", created_by=world.manager)
+    for user, days in ((world.granted, 30), (world.expired, -1)):
+        request = AccessRequest.objects.create(user=user, dataset=dataset, status="granted")
+        AccessGrant.objects.create(
+            user=user,
+            dataset=dataset,
+            request=request,
+            granted_by=world.manager,
+            expires_at=timezone.now() + timedelta(days=days),
+        )
+    files = {"masks": [{"name": "one.png", "path": path, "sha256": "0" * 64}]}
+    return ReleaseItem.objects.create(
+        release=release,
+        entry=entry,
+        source=source,
+        filename="one.png",
+        metadata={"source": "ours", "source_id": 1, "filename": "one.png", "set": "train", "width": 64, "height": 80},
+        files=files,
+    )
 
 
 def access_request(world: World) -> dict[str, Any]:
@@ -80,6 +145,16 @@ ROWS = [
     Row("datasets:publish", "login 403 403 403 403 403 403 302", "POST", dataset, new_release),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 200", args=managed),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 302", "POST", managed),
+    Row("datasets:detail", "200", args=collection),
+    Row("datasets:request", "login 200 200 200 200 200 200 200", args=collection),
+    Row("datasets:masks", "login 403 200 403 403 403 403 403", args=collection),
+    Row("datasets:mask_thumbnail", "login 403 200 403 403 403 403 403", args=released_mask),
+    Row("datasets:manage_masks", "login 403 403 403 403 403 403 200", args=collection),
+    Row("datasets:manage_mask_thumbnail", "login 403 403 403 403 403 403 200", args=imported_mask),
+    Row("datasets:edit", "login 403 403 403 403 403 403 200", args=collection),
+    Row("datasets:publish", "login 403 403 403 403 403 403 200", args=collection),
+    Row("api:sources", "200", args=masks_of_release),
+    Row("api:masks", "401 403 200 403 403 403 403 403", args=masks_of_release),
     Row("api:datasets", "200"),
     Row("api:dataset", "200", args=dataset),
     Row("api:release", "200", args=release),
