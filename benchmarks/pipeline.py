@@ -8,6 +8,7 @@ folder, the files are uploaded first, then the worker is let loose on them.
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -62,6 +63,10 @@ def measure(folder: Path, limit: int, workers: int) -> None:
     print(
         f"{files / wall / workers:.2f} images/s per worker, {1 - busy / wall / workers:.0%} of the time between stages"
     )
+    # Of the worker's processes; the broker needs next to nothing.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds_each, largest = (used.ru_utime + used.ru_stime) / files, used.ru_maxrss / 1024
+    print(f"{seconds_each:.2f} s of processor time per image, start included; {largest:.0f} MiB in the largest process")
     print(f"{'stage':<12} {'share':>6} {'median ms':>10} {'max ms':>8}")
     for stage in WORK_STAGES:
         values = seconds[stage]
