@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from intake.models import StageRun, UploadBatch, UploadedFile
+from intake.models import DescriptionRow, StageRun, UploadBatch, UploadedFile
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]  # unfold has no types
@@ -40,3 +40,11 @@ class UploadedFileAdmin(ReadOnly):
 class StageRunAdmin(ReadOnly):
     list_display = ["file_id", "stage", "attempt", "status", "started_at", "finished_at", "reason_code"]
     list_filter = ["status", "stage"]
+
+
+@admin.register(DescriptionRow)
+class DescriptionRowAdmin(ReadOnly):
+    list_display = ["id", "batch", "number", "state", "file", "created_at"]
+    list_filter = ["state"]
+    list_select_related = ["batch", "file"]
+    fields = ["batch", "number", "state", "file", "created_at"]

@@ -12,13 +12,21 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 
 from accounts.permissions import Allow
 from intake import policies, selectors, services
-from intake.forms import UploadForm
+from intake.forms import TableForm, UploadForm
 from intake.models import Stage, UploadBatch, UploadedFile
-from intake.serializers import BatchSerializer, TakenSerializer, UploadedFileSerializer, UploadSerializer
-from intake.uploadhandler import SealingUploadHandler
+from intake.serializers import (
+    BatchSerializer,
+    PlanSerializer,
+    TableUploadSerializer,
+    TakenSerializer,
+    UploadedFileSerializer,
+    UploadSerializer,
+)
+from intake.uploadhandler import SealingUploadHandler, TableUploadHandler
 
 UPLOADER = Allow(policies.is_hospital_user, scope="upload")
 
@@ -109,6 +117,40 @@ class BatchFiles(ListAPIView[UploadedFile]):
         }
         code = status.HTTP_201_CREATED if taken.files else status.HTTP_400_BAD_REQUEST
         return Response(TakenSerializer(answer).data, code)
+
+
+class BatchTable(APIView):
+    """A table that describes the files of a batch: those that are there, and those that still come."""
+
+    permission_classes = [UPLOADER]
+    parser_classes = [MultiPartParser]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # Kept in memory, never in a temporary file: it names patients.
+        request.upload_handlers = [TableUploadHandler(request)]
+        return super().initialize_request(request, *args, **kwargs)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("dry_run", bool, description="1: only say what the table would do.")],
+        request={"multipart/form-data": TableUploadSerializer},
+        responses={200: PlanSerializer, 400: PlanSerializer},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Applies the table, all of it or, with any problem, nothing; it takes the place of an earlier one."""
+        batch = get_object_or_404(policies.visible_batches(request.user).select_related("hospital", "dataset"), pk=pk)
+        form = TableForm(request.POST, request.FILES)
+        if not form.is_valid():
+            return Response(form.errors, status.HTTP_400_BAD_REQUEST)
+        content = form.cleaned_data["table"]
+        if request.query_params.get("dry_run", "").lower() in ("1", "true", "yes"):
+            plan = services.plan_table(batch, content)
+        else:
+            try:
+                plan = services.apply_table(batch, content, user=request.user)
+            except services.IntakeError as error:
+                return Response({"detail": str(error)}, status.HTTP_409_CONFLICT)
+        code = status.HTTP_400_BAD_REQUEST if plan.problems else status.HTTP_200_OK
+        return Response(PlanSerializer(plan).data, code)
 
 
 class File(RetrieveAPIView[UploadedFile]):

@@ -80,18 +80,42 @@ class _ManyFilesField(forms.FileField):
         return list(data)
 
 
+class _TableField(forms.FileField):
+    """Gives the bytes of the table, None without one."""
+
+    widget = forms.FileInput({"accept": ".csv,text/csv,.xlsx"})
+
+    def clean(self, data: Any, initial: Any = None) -> bytes | None:
+        upload = super().clean(data, initial)
+        if upload is None:
+            return None
+        if upload.refusal:
+            raise ValidationError(upload.refusal)
+        content: bytes = upload.read()
+        return content
+
+
+class TableForm(forms.Form):
+    """A table for the whole batch."""
+
+    table = _TableField(
+        label=_("Table"), allow_empty_file=True, help_text=_("XLSX, or CSV in UTF-8, up to 5 MB and 20,000 rows.")
+    )
+
+
 class UploadForm(DescriptionForm):
     """Many files with one description, or with a table that describes each."""
 
     field_order = [FILES_FIELD, "group", TABLE_FIELD, "patient_key", "sex", "age", "smoke", "smoke_packyears"]
 
     files = _ManyFilesField(label=_("Radiographs"))  # type: ignore[assignment]  # a field, as Django reads it
-    table = forms.FileField(
+    table = _TableField(
         label=_("Table"),
         required=False,
         allow_empty_file=True,
-        widget=forms.FileInput({"accept": ".csv,text/csv"}),
-        help_text=_("A CSV file that describes each radiograph. What it says goes before what you choose here."),
+        help_text=_(
+            "A CSV or XLSX file that describes each radiograph. It goes before what you choose here."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -101,15 +125,6 @@ class UploadForm(DescriptionForm):
         self.fields["files"].help_text = _(
             "DICOM, JPEG, PNG or TIFF, up to {count} files at once and {size} MB each."
         ).format(count=settings.CXR_MAX_FILES_PER_REQUEST, size=settings.CXR_MAX_FILE_BYTES // 1024**2)
-
-    def clean_table(self) -> bytes | None:
-        upload = self.cleaned_data["table"]
-        if upload is None:
-            return None
-        if upload.refusal:
-            raise ValidationError(upload.refusal)
-        content: bytes = upload.read()
-        return content
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

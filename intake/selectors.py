@@ -1,13 +1,16 @@
 """Reads that the pages and the API share. Their number of queries does not grow with the number of files."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import Dataset
 from datasets.models.collection import Quality
-from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
+from intake import names
+from intake.models import WORK_STAGES, DescriptionRow, Stage, UploadBatch, UploadedFile
 
 
 class Verdict(TextChoices):
@@ -96,3 +99,26 @@ def files_of(batch: UploadBatch, stage: str = "", verdict: str = "") -> QuerySet
         quality = Quality.GOOD if verdict == Verdict.GOOD else Quality.BAD
         files = files.filter(stage=Stage.ACCEPTED, radiograph__quality=quality)
     return files
+
+
+def row_counts(batch: UploadBatch) -> list[tuple[str, int]]:
+    """The rows of the batch's table by state, in words, without the states that none is in."""
+    found = dict(batch.descriptions.order_by().values_list("state").annotate(count=Count("pk")))
+    return [(str(state.label), found[state]) for state in DescriptionRow.State if state in found]
+
+
+def described_files(batch: UploadBatch) -> Iterator[dict[str, Any]]:
+    """What is known of each file that can still be described, by the columns of a table; not those without a name."""
+    gone = [Stage.REJECTED, Stage.WITHDRAWN, Stage.UNPACKED]
+    files = batch.files.exclude(stage__in=gone).exclude(sealed_name="").select_related("group")
+    only = ("sealed_name", "group__label", "sex", "age", "smoke", "smoke_packyears")
+    for file in files.only(*only).order_by("received_at", "pk").iterator(chunk_size=500):
+        if name := names.reveal(file.sealed_name):
+            yield {
+                "filename": name,
+                "class": file.group.label if file.group is not None else "",
+                "sex": file.sex,
+                "age": file.age,
+                "smoke": file.smoke,
+                "smoke_packyears": file.smoke_packyears,
+            }

@@ -125,3 +125,25 @@ class TakenSerializer(serializers.Serializer[Any]):
     files = TakenFileSerializer(many=True)
     refused = RefusedFileSerializer(many=True)
     problems = ProblemSerializer(many=True)
+
+
+class TableUploadSerializer(serializers.Serializer[Any]):
+    """A table, as multipart/form-data."""
+
+    table = serializers.FileField(
+        help_text="CSV (UTF-8) or XLSX with the columns filename (name or path) or sop_instance_uid, and any of class, "
+        "patient_key, sex, age, birth_date, examination_date, smoke, smoke_packyears; English or Polish headings."
+    )
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """What a table does. With problems nothing was done."""
+
+    applied = serializers.BooleanField(help_text="False for a dry run, too.")
+    rows = serializers.IntegerField(source="table.rows.__len__")
+    files = serializers.IntegerField(source="files.__len__", help_text="Files that are there and that a row describes.")
+    waiting = serializers.IntegerField(help_text="Rows whose file is still to come.")
+    undescribed = serializers.IntegerField(help_text="Files that are there, without a diagnosis and without a row.")
+    changed = serializers.IntegerField(help_text="Files that the table has changed.")
+    problems = ProblemSerializer(many=True)
+    notes = ProblemSerializer(many=True, help_text="Worth a look, e.g. where the file's header says something else.")

@@ -64,6 +64,8 @@ class _Counting:
 
 
 class SealingUploadHandler(FileUploadHandler):
+    takes_files = True
+
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
         self._parsing = self._has_table = False
@@ -99,7 +101,7 @@ class SealingUploadHandler(FileUploadHandler):
         super().new_file(*args, **kwargs)
         self._refusal = ""
         self._sealer = self._table = None
-        if self.field_name == FILES_FIELD:
+        if self.field_name == FILES_FIELD and self.takes_files:
             self._sealer = Sealer()
         elif self.field_name == TABLE_FIELD and not self._has_table:
             self._has_table = True
@@ -155,3 +157,9 @@ class SealingUploadHandler(FileUploadHandler):
         if self._sealer is not None:
             self._sealer.discard()
             self._sealer = None
+
+
+class TableUploadHandler(SealingUploadHandler):
+    """Where only a table is asked for: nothing reaches the quarantine."""
+
+    takes_files = False

@@ -3,6 +3,7 @@
 from intake.tables.columns import COLUMNS
 from intake.tables.reading import Described, Problem, Table, read
 from intake.tables.sheets import MAX_ROWS
+from intake.tables.template import as_csv, as_xlsx
 from intake.tables.values import OLDEST
 
-__all__ = ["COLUMNS", "MAX_ROWS", "OLDEST", "Described", "Problem", "Table", "read"]
+__all__ = ["COLUMNS", "MAX_ROWS", "OLDEST", "Described", "Problem", "Table", "as_csv", "as_xlsx", "read"]

@@ -2,6 +2,9 @@
 
 import unicodedata
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 FILENAME, UID, PATIENT, CLASS, SEX = "filename", "sop_instance_uid", "patient_key", "class", "sex"
 AGE, BORN, TAKEN, SMOKE, PACKYEARS = "age", "birth_date", "examination_date", "smoke", "smoke_packyears"
 
@@ -37,6 +40,19 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     PACKYEARS: {"en": ("smoke_packyears", "pack years", "packyears"), "pl": ("paczkolata", "liczba paczkolat")},
 }
 COLUMNS = tuple(HEADINGS)
+# What to write, for the template and the page.
+HELP: dict[str, Promise] = {
+    FILENAME: _("The file's name. Where several folders hold the same name, the folders before it too: ward3/0001.dcm"),
+    UID: _("Instead of the name, for DICOM: the SOP Instance UID. It goes before the name."),
+    PATIENT: _("Your own patient number. It is not kept; a keyed code of it finds the same patient again."),
+    CLASS: _("The diagnosis: label or number of the dataset's groups."),
+    SEX: _("F or M"),
+    AGE: _("Whole years. Over 89 is kept as 90."),
+    BORN: _("Instead of the age: 1954-03-01 or 01.03.1954. It becomes an age and is dropped."),
+    TAKEN: _("The day of the radiograph, to work out the age; without it the DICOM header's counts. It is dropped."),
+    SMOKE: _("yes, no or former"),
+    PACKYEARS: _("A number such as 12.5; point or comma."),
+}
 IDENTIFIERS = (FILENAME, UID)
 
 

@@ -3,6 +3,7 @@
 from intake.views.batches import batch, batch_files, batch_new, batches, template
 from intake.views.bulk import fate_table, files_describe, files_withdraw
 from intake.views.files import file, file_withdraw
+from intake.views.tables import table, table_template
 
 __all__ = [
     "batch",
@@ -14,5 +15,7 @@ __all__ = [
     "file_withdraw",
     "files_describe",
     "files_withdraw",
+    "table",
+    "table_template",
     "template",
 ]

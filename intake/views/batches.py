@@ -1,6 +1,5 @@
 """Batches: the list, a new one, and the page of one with the form that adds files to it."""
 
-import csv
 from typing import Any
 
 from django.contrib import messages
@@ -16,10 +15,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.policies import required
-from intake import names, policies, selectors, services, words
+from intake import names, policies, selectors, services, tables, words
 from intake.forms import BatchForm, UploadForm
 from intake.models import UploadBatch
-from intake.tables import COLUMNS
 from intake.uploadhandler import SealingUploadHandler
 from intake.views.droparea import drop_area
 
@@ -135,8 +133,6 @@ def _files_context(request: HttpRequest, batch: UploadBatch) -> dict[str, Any]:
 @require_safe
 def template(request: HttpRequest) -> HttpResponse:
     """An empty table with the headings, for a spreadsheet program to fill."""
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response = HttpResponse(tables.as_csv(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="cxr-upload-template.csv"'
-    response.write("\ufeff")  # so that spreadsheet programs read it as UTF-8
-    csv.writer(response).writerow(COLUMNS)
     return response

@@ -64,5 +64,9 @@ ROWS = [
     Row("api:batch", "401 403 403 403 200 404 403 403", args=_batch),
     Row("api:batch_files", "401 403 403 403 200 404 403 403", args=_batch),
     Row("api:batch_files", "401 403 403 403 400 404 403 403", method="POST", args=_batch, format="multipart"),
+    Row("intake:table", ONLY_MEMBERS, args=_batch),
+    Row("intake:table", ONLY_MEMBERS, method="POST", args=_batch),
+    Row("intake:table_template", ONLY_MEMBERS, args=_batch),
+    Row("api:batch_table", "401 403 403 403 400 404 403 403", method="POST", args=_batch, format="multipart"),
     Row("api:file", "401 403 403 403 200 404 403 403", args=_file),
 ]
