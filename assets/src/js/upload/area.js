@@ -3,7 +3,6 @@
 import Uppy from "@uppy/core";
 import Dashboard from "@uppy/dashboard";
 import Tus from "@uppy/tus";
-import { mendRoles } from "./aria.js";
 import { described, isValid } from "./description.js";
 import { Outcome } from "./outcome.js";
 import { AddressBook } from "./storage.js";
@@ -88,7 +87,6 @@ export async function openDropArea(area) {
     if (uppy.getFiles().some((file) => !file.progress.uploadComplete)) event.preventDefault();
   });
 
-  mendRoles(area);
   form.classList.add("has-upload");
   area.hidden = false;
 }
