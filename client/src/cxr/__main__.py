@@ -5,8 +5,12 @@ import sys
 
 from cxr import __version__
 from cxr.engine import deidentify
+from cxr.upload import upload
 
-COMMANDS = {"deidentify": (deidentify, "take what identifies patients out of radiographs, on this machine")}
+COMMANDS = {
+    "deidentify": (deidentify, "take what identifies patients out of radiographs, on this machine"),
+    "upload": (upload, "hand over a folder of radiographs; run again, it goes on where it was"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,7 +1,6 @@
 """The portal's de-identification, on this machine: nothing is sent anywhere."""
 
-import sys
-from importlib.util import find_spec
+from cxr.extras import complain_of_missing
 
 # What the extra `deidentify` brings: distribution and the module that only it has. Looked for before the first file,
 # because a decoder that is missing would turn away good files one by one.
@@ -17,7 +16,6 @@ MODULES = {
     "opencv-python": "cv2",
     "rapidocr-onnxruntime": "rapidocr_onnxruntime",
 }
-INSTALL = "pip install 'cxr-commons-client[deidentify]'"
 
 
 def deidentify(arguments: list[str]) -> int:
@@ -25,10 +23,7 @@ def deidentify(arguments: list[str]) -> int:
 
     Returns its exit status: 0 all files were written, 1 some were refused, 2 wrong use or a package is missing.
     """
-    missing = [name for name, module in MODULES.items() if find_spec(module) is None]
-    if missing:
-        print(f"cxr deidentify needs more packages ({', '.join(missing)}). Install them with:", file=sys.stderr)
-        print(f"    {INSTALL}", file=sys.stderr)
+    if complain_of_missing("deidentify", "deidentify", MODULES):
         return 2
     from imaging.deid.__main__ import main
 
