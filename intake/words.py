@@ -79,6 +79,8 @@ QUALITY_REASONS: dict[str, Promise] = {
     "outlier": _("The outline is shaped less like lungs than others in this dataset. Check the mask."),
 }
 
+RULES = frozenset({"no_lungs", "one_lung", "resolution", "unsure", "shape"})  # of which there is nothing to be unsure
+
 VIEWS: dict[str, Promise] = {
     "frontal": _("frontal"),
     "lateral": _("lateral"),
@@ -135,14 +137,14 @@ def quality_reasons(assessment: dict[str, Any], *, outlier: bool = False) -> lis
     """The reasons of an assessment, the most serious first; that it is an outlier in its dataset at the end."""
     findings = assessment.get("findings", {})
     return [
-        QualityReason(code, str(QUALITY_REASONS.get(code, code.replace("_", " "))), _percent(findings.get(code)))
+        QualityReason(code, str(QUALITY_REASONS.get(code, code.replace("_", " "))), _percent(code, findings.get(code)))
         for code in (*assessment.get("reasons", []), *(["outlier"] if outlier else []))
     ]
 
 
-def _percent(sure: float | None) -> int | None:
-    # A rule that holds, holds; a network is never quite sure.
-    return None if sure is None or sure >= 1 else min(99, round(100 * sure))
+def _percent(code: str, sure: float | None) -> int | None:
+    # Nothing is quite sure that a network says.
+    return None if sure is None or code in RULES else min(99, round(100 * sure))
 
 
 def run_reason(code: str, text: str) -> str:

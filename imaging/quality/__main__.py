@@ -17,8 +17,8 @@ from typing import Any
 from imaging import batch
 from imaging.formats import decode
 from imaging.lungs import segment
-from imaging.quality import Quality, assess
 from imaging.outliers import Distribution
+from imaging.quality import Quality, assess
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,7 +22,8 @@ class View:
     """Probabilities, 0..1, of what a picture shows: frontal + lateral + other = 1.
 
     inverted: of its grey scale (air bright). turned: of each quarter turn that it has made clockwise, 0 to 3, sum 1.
-    mirrored: of left and right exchanged; 0.5, undecided, unless it is upright and frontal.
+    mirrored: of left and right exchanged; 0.5, undecided, unless it is upright and frontal. cut: that some of the lungs
+    is cut off at the left, right, top and bottom edge of the picture as it lies; it says little of what is no chest.
     """
 
     frontal: float
@@ -31,6 +32,7 @@ class View:
     inverted: float
     turned: tuple[float, float, float, float]
     mirrored: float
+    cut: tuple[float, float, float, float]
 
     @property
     def name(self) -> Name:
@@ -53,14 +55,18 @@ def recognise(pixels: NDArray[np.float32]) -> View:
     try:
         canvas, _ = fit(pixels[without_border(pixels)], NETWORK.facts["size"])
     except ValueError:
-        return View(0.0, 0.0, 1.0, 0.0, (1.0, 0.0, 0.0, 0.0), 0.5)
+        return View(0.0, 0.0, 1.0, 0.0, (1.0, 0.0, 0.0, 0.0), 0.5, (0.0, 0.0, 0.0, 0.0))
     canvas = (canvas - canvas.mean()) / max(float(canvas.std()), 1e-6)
     both = np.stack([canvas, canvas[:, ::-1]])[:, None].astype(np.float32)
     straight, mirrored = NETWORK(image=both).astype(np.float64)
     shows = (_softmax(straight[:3]) + _softmax(mirrored[:3])) / 2
     inverted = (_sigmoid(straight[3]) + _sigmoid(mirrored[3])) / 2
     # What has been turned to the right is turned to the left in the mirror.
-    turned = (_softmax(straight[5:]) + _softmax(mirrored[[5, 8, 7, 6]])) / 2
+    turned = (_softmax(straight[5:9]) + _softmax(mirrored[[5, 8, 7, 6]])) / 2
+    left, right, top, bottom = (
+        (_sigmoid(one) + _sigmoid(other)) / 2
+        for one, other in zip(straight[9:], mirrored[[10, 9, 11, 12]], strict=True)
+    )
     upright = bool(shows.argmax() == 0 and turned.argmax() == 0)
     frontal, lateral, other = (float(share) for share in shows)
     return View(
@@ -70,6 +76,7 @@ def recognise(pixels: NDArray[np.float32]) -> View:
         inverted,
         (float(turned[0]), float(turned[1]), float(turned[2]), float(turned[3])),
         _sigmoid((straight[4] - mirrored[4]) / 2) if upright else 0.5,
+        (left, right, top, bottom),
     )
 
 

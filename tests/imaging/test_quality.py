@@ -105,3 +105,18 @@ def test_a_small_chest_is_bad_for_its_size_alone() -> None:
     found = segment(draw(5, size=(330, 300)).astype(np.float32) / np.float32(255))
     judged = assess(found.mask, found.confidence)
     assert (judged.quality, judged.reasons) == ("Bad", ["resolution"])
+
+
+def test_half_a_chest_is_cut() -> None:
+    chest = decode(Path(str(get_testdata_file("RG1_UNCR.dcm"))))
+    half = np.ascontiguousarray(chest[:, : round(0.62 * chest.shape[1])])
+    found = segment(half)
+    assert "cut" in assess(found.mask, found.confidence, half).reasons
+
+
+def test_of_what_is_no_chest_the_outline_is_not_spoken_of() -> None:
+    page = np.tile(np.linspace(0.1, 0.9, 400, dtype=np.float32), (400, 1))
+    judged = assess(lungs(400, 400, sides="R"), 0.3, page)
+    assert judged.reasons == ["not_chest"]
+    assert not judged.usable
+    assert set(judged.findings) == {"not_chest"}

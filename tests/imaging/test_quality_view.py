@@ -88,3 +88,27 @@ def test_refuses_what_is_no_image() -> None:
 
 def test_the_network_stays_small() -> None:
     assert view.NETWORK.weights.stat().st_size <= 1_000_000
+
+
+@pytest.mark.parametrize("side", range(4))
+@pytest.mark.parametrize("turns", [0, 1])
+def test_lungs_cut_off_at_a_side_of_the_picture_as_it_lies(chest: NDArray[np.float32], side: int, turns: int) -> None:
+    lying = np.rot90(chest, -turns)
+    height, width = lying.shape
+    share = 0.62
+    part = (
+        lying[:, round((1 - share) * width) :],
+        lying[:, : round(share * width)],
+        lying[round((1 - share) * height) :],
+        lying[: round(share * height)],
+    )[side]
+    cut = recognise(part).cut
+    assert max(recognise(lying).cut) < 0.3
+    assert int(np.argmax(cut)) == side
+    assert cut[side] > 0.7
+
+
+def test_the_sides_of_a_mirror_image_are_exchanged(chest: NDArray[np.float32]) -> None:
+    part = chest[:, : round(0.62 * chest.shape[1])]
+    left, right, top, bottom = recognise(part).cut
+    assert recognise(part[:, ::-1]).cut == pytest.approx((right, left, top, bottom), abs=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging.lungs.preparation import fit, without_border
+from imaging.lungs.preparation import fit, resize, without_border
 
 VIEWS = ("frontal", "lateral", "other")
 SIDE = 144
@@ -35,34 +36,50 @@ _CHESTS = re.compile(r"RG1_|fake_|rsna_")
 
 @dataclass(frozen=True)
 class Pictures:
-    """images: (N, SIDE, SIDE) uint8 on black canvases; inside: (N, SIDE, SIDE) bool, where the picture lies; names."""
+    """images: (N, SIDE, SIDE) uint8 on black canvases; inside: (N, SIDE, SIDE) bool, where the picture lies; lungs: the
+    same, where lungs were drawn by hand (nowhere if nobody did); names."""
 
     images: NDArray[np.uint8]
     inside: NDArray[np.bool_]
+    lungs: NDArray[np.bool_]
     names: list[str]
 
 
-def fitted(named: list[tuple[str, NDArray[np.float32]]]) -> Pictures:
-    """Pictures of any size and range, put on canvases as in use; those without contrast are left out."""
-    images, inside, names = [], [], []
+def fitted(
+    named: list[tuple[str, NDArray[np.float32]]], masks: Mapping[str, NDArray[np.float32]] | None = None
+) -> Pictures:
+    """Pictures of any size and range, put on canvases as in use; those without contrast are left out.
+
+    masks: by name, as large as the picture, 0 outside of the lungs.
+    """
+    images, inside, lungs, names = [], [], [], []
     for name, pixels in named:
+        place = without_border(pixels)
         try:
-            canvas, frame = fit(pixels[without_border(pixels)], SIDE)
+            canvas, frame = fit(pixels[place], SIDE)
         except ValueError:
             continue
-        covered = np.zeros(canvas.shape, bool)
+        covered, drawn = np.zeros(canvas.shape, bool), np.zeros(canvas.shape, bool)
         covered[frame.on_canvas()] = True
+        if masks is not None:
+            drawn[frame.on_canvas()] = resize(masks[name][place], frame.inner_height, frame.inner_width) > 127
         images.append(np.rint(canvas * 255).astype(np.uint8))
         inside.append(covered)
+        lungs.append(drawn)
         names.append(name)
-    return Pictures(np.stack(images), np.stack(inside), names)
+    return Pictures(np.stack(images), np.stack(inside), np.stack(lungs), names)
 
 
 def frontals(index: Path, split: str) -> Pictures:
-    """The radiographs of one split of a collection's index.csv."""
+    """The radiographs of one split of a collection's index.csv, with their lungs."""
     with index.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    return fitted([(row["filename"], _picture(index.parent / row["filename"])) for row in rows])
+    named = [(row["filename"], _picture(index.parent / row["filename"])) for row in rows]
+    masks = {
+        row["filename"]: _picture(index.parent / row["mask"], pixels.shape)
+        for row, (_, pixels) in zip(rows, named, strict=True)
+    }
+    return fitted(named, masks)
 
 
 def negatives(table: Path, *, held_out: bool) -> tuple[Pictures, Pictures]:
@@ -77,8 +94,11 @@ def negatives(table: Path, *, held_out: bool) -> tuple[Pictures, Pictures]:
     return fitted(laterals), fitted(others)
 
 
-def _picture(path: Path) -> NDArray[np.float32]:
-    return np.asarray(Image.open(path).convert("L"), dtype=np.float32)
+def _picture(path: Path, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
+    image = Image.open(path).convert("L")
+    if shape is not None:
+        image = image.resize((shape[1], shape[0]), Image.Resampling.NEAREST)
+    return np.asarray(image, dtype=np.float32)
 
 
 def _packaged() -> list[tuple[str, NDArray[np.float32]]]:
