@@ -7,6 +7,7 @@ data holds more than the picture, or may do so unseen (several scans, restart
 intervals), and one in which text is painted over.
 """
 
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -98,7 +99,7 @@ def _plain(image: Image.Image, kind: Format) -> bytes:
     fresh = Image.frombytes(image.mode, image.size, image.tobytes())  # no info dictionary comes along
     out = BytesIO()
     if kind is Format.PNG:
-        fresh.save(out, format="PNG")
+        fresh.save(out, format="PNG", compress_type=zlib.Z_RLE)  # noise never repeats: see imaging.formats.png
     else:
         fresh.save(out, format="TIFF", compression="tiff_adobe_deflate")
     return out.getvalue()

@@ -39,8 +39,10 @@ def stretched(stored: NDArray[np.generic]) -> NDArray[np.float32]:
     if high <= low:
         low, high = float(values.min()), float(values.max())
     picture = (values - low) / max(high - low, 1e-6)
-    above, below = 1 + 0.3 * np.tanh(2 * (picture - 1)), 0.3 * np.tanh(2 * picture)
-    return np.where(picture > 1, above, np.where(picture < 0, below, picture)).astype(np.float32)
+    above, below = picture > 1, picture < 0  # a few per cent: tanh of all pixels took most of the time
+    picture[above] = 1 + 0.3 * np.tanh(2 * (picture[above] - 1))
+    picture[below] = 0.3 * np.tanh(2 * picture[below])
+    return picture
 
 
 def channels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
