@@ -74,7 +74,7 @@ class Sender:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def send(self, sources: list[Source]) -> Iterator[Outcome]:
-        """The outcome of each, as it comes. Raises Ended; what was not told of until then is not, or not wholly, there."""
+        """The outcome of each, as it comes. Raises Ended; what was not told of until then is not wholly there."""
         pool = ThreadPoolExecutor(self.jobs)
         try:
             if self.preparation is None:
