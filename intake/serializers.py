@@ -140,8 +140,8 @@ class PlanSerializer(serializers.Serializer[Any]):
     """What a table does. With problems nothing was done."""
 
     applied = serializers.BooleanField(help_text="False for a dry run, too.")
-    rows = serializers.IntegerField(source="table.rows.__len__")
-    files = serializers.IntegerField(source="files.__len__", help_text="Files that are there and that a row describes.")
+    rows = serializers.IntegerField(source="row_count")
+    files = serializers.IntegerField(source="file_count", help_text="Files that are there and that a row describes.")
     waiting = serializers.IntegerField(help_text="Rows whose file is still to come.")
     undescribed = serializers.IntegerField(help_text="Files that are there, without a diagnosis and without a row.")
     changed = serializers.IntegerField(help_text="Files that the table has changed.")

@@ -52,6 +52,15 @@ class Plan:
         return self.table.problems
 
     @property
+    def row_count(self) -> int:
+        return len(self.table.rows)
+
+    @property
+    def file_count(self) -> int:
+        """Files that are there and that a row describes."""
+        return len(self.files)
+
+    @property
     def waiting(self) -> int:
         """Rows whose file is still to come."""
         return len(self.table.rows) - len(self.files)

@@ -116,6 +116,7 @@ class _Reader:
 
     def take(self, number: int, cells: list[values.Cell | Fault]) -> None:
         row: dict[str, values.Cell] = {}
+        faulty = len(self.table.problems)
         for position, cell in enumerate(cells):
             column = self.columns[position] if position < len(self.columns) else ""
             if isinstance(cell, Fault):
@@ -127,6 +128,8 @@ class _Reader:
             else:
                 row[column] = cell
         row.pop("", None)
+        if len(self.table.problems) > faulty and not row.get(FILENAME) and not row.get(UID):
+            return
 
         def value(column: str, read: Callable[[values.Cell], Any]) -> Any:
             if not (cell := row.get(column, "")):
