@@ -104,7 +104,8 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads rows of an index. `columns` name other headings than those of COLUMNS; `source` stands for a missing one.
+    """Reads rows of an index. `columns` name other headings than those of COLUMNS, "" for a column to be passed over;
+    `source` stands where a row names none.
 
     `name_suffix` is put at the end of every published name, so that two readings of one image can stand side by side.
     With `skip_without_mask` rows that name no mask are passed over; without it they are problems.
@@ -135,10 +136,10 @@ class Reader:
         present = set(headings)
         if unknown := set(self.columns) - set(COLUMNS):
             raise BadTable(_("There is no column called %(names)s.") % {"names": ", ".join(sorted(unknown))})
-        needed = {self._heading("mask")} | set(self.columns.values()) | ({self._heading("source")} - {""})
-        if self.source:
-            needed.discard(COLUMNS["source"])
-        if missing := needed - present:
+        needed = {self._heading("mask"), *self.columns.values()}
+        if not self.source:
+            needed.add(self._heading("source"))
+        if missing := needed - present - {""}:
             raise BadTable(_("The table lacks the columns %(names)s.") % {"names": ", ".join(sorted(missing))})
 
     def _heading(self, column: str) -> str:

@@ -23,7 +23,7 @@ def test_the_catalogue(library: Library) -> None:
     library.publish()
     (entry,) = get(APIClient(), "datasets")["results"]
     assert (entry["slug"], entry["latest_release"]["version"]) == ("polcovid", "1.0")
-    assert entry["figures"] == {"images": 1, "patients": 1, "hospitals": 1}
+    assert entry["figures"] == {"images": 1, "patients": 1, "hospitals": 1, "sources": 0}
     assert [group["label"] for group in entry["groups"]] == ["NORMAL", "PNEUMONIA", "COVID-19"]
 
 

@@ -22,7 +22,7 @@ DESCRIPTION = f"""
 Imports the lung masks that the table INDEX (CSV) lists, row by row, into the segmentation collection DATASET.
 
 Columns: {", ".join(COLUMNS.values())}. Only mask and source are needed; --column gives other headings, e.g.
---column set=split. mask and image are paths within --root. filename is the published name (default: the mask's); its
+--column set=split, or passes over one: --column source=. mask and image are paths within --root. filename is the published name (default: the mask's); its
 folder and ending are cut off. radiograph names an accepted image of ours that the mask was drawn on.
 
 It can be stopped and started again: what is there already is skipped. Rows with problems are listed by number and
@@ -184,6 +184,6 @@ def _person(email: str) -> User:
 
 def _columns(pairs: list[str]) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
-    if not all(equals and heading for _column, equals, heading in split):
+    if not all(column and equals for column, equals, _heading in split):
         raise CommandError("--column is written COLUMN=HEADING, e.g. --column set=split.")
     return {column: heading for column, _equals, heading in split}
