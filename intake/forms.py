@@ -31,8 +31,31 @@ class BatchForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.initial.setdefault(name, only[0])
 
 
-class DescriptionForm(forms.Form):
+class DemographicsForm(forms.Form):
+    """What is known of the patient at the time of the radiograph."""
+
+    sex = forms.ChoiceField(label=_("Sex"), choices=[("", _("unknown")), *Sex.choices], required=False)
+    age = forms.IntegerField(
+        label=_("Age"), min_value=0, max_value=130, required=False, help_text=_("In years. Over 89 is kept as 90.")
+    )
+    smoke = forms.ChoiceField(label=_("Smoking"), choices=[("", _("unknown")), *Smoking.choices], required=False)
+    smoke_packyears = forms.DecimalField(
+        label=_("Pack-years"), min_value=0, max_value=300, max_digits=5, decimal_places=1, required=False
+    )
+
+    def clean_age(self) -> int | None:
+        age: int | None = self.cleaned_data["age"]
+        return None if age is None else min(age, OLDEST)
+
+    @property
+    def demographics(self) -> dict[str, Any]:
+        return {field: self.cleaned_data[field] for field in ("sex", "age", "smoke", "smoke_packyears")}
+
+
+class DescriptionForm(DemographicsForm):
     """The diagnosis and what is known of the patient."""
+
+    field_order = ["group", "patient_key", "sex", "age", "smoke", "smoke_packyears"]
 
     group = forms.ModelChoiceField(
         DiagnosisGroup.objects.none(), label=_("Diagnosis"), empty_label=_("Choose a diagnosis")
@@ -44,26 +67,10 @@ class DescriptionForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text=_("Your own patient number. It is not stored; a keyed code of it finds the same patient again."),
     )
-    sex = forms.ChoiceField(label=_("Sex"), choices=[("", _("unknown")), *Sex.choices], required=False)
-    age = forms.IntegerField(
-        label=_("Age"), min_value=0, max_value=130, required=False, help_text=_("In years. Over 89 is kept as 90.")
-    )
-    smoke = forms.ChoiceField(label=_("Smoking"), choices=[("", _("unknown")), *Smoking.choices], required=False)
-    smoke_packyears = forms.DecimalField(
-        label=_("Pack-years"), min_value=0, max_value=300, max_digits=5, decimal_places=1, required=False
-    )
 
     def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["group"].queryset = dataset.groups.all()  # type: ignore[attr-defined]
-
-    def clean_age(self) -> int | None:
-        age: int | None = self.cleaned_data["age"]
-        return None if age is None else min(age, OLDEST)
-
-    @property
-    def demographics(self) -> dict[str, Any]:
-        return {field: self.cleaned_data[field] for field in ("sex", "age", "smoke", "smoke_packyears")}
 
 
 class _ManyFilesInput(forms.ClearableFileInput):
@@ -113,9 +120,7 @@ class UploadForm(DescriptionForm):
         label=_("Table"),
         required=False,
         allow_empty_file=True,
-        help_text=_(
-            "A CSV or XLSX file that describes each radiograph. It goes before what you choose here."
-        ),
+        help_text=_("A CSV or XLSX file that describes each radiograph. It goes before what you choose here."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

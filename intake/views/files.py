@@ -10,8 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import required
+from datasets.models import Radiograph
 from intake import names, policies, services, words
-from intake.forms import DescriptionForm
+from intake.forms import DemographicsForm, DescriptionForm
 from intake.models import FINAL_STAGES, Stage, UploadedFile
 
 
@@ -20,17 +21,20 @@ from intake.models import FINAL_STAGES, Stage, UploadedFile
 @require_http_methods(["GET", "HEAD", "POST"])
 def file(request: HttpRequest, pk: str) -> HttpResponse:
     found = _file(request, pk)
-    form = DescriptionForm(request.POST or None, dataset=found.batch.dataset, initial=_described(found))
-    open_ = found.stage not in FINAL_STAGES
+    open_, accepted = found.stage not in FINAL_STAGES, _is_accepted(found)
+    form = _form(request, found, accepted=accepted)
     if request.method == "POST" and form.is_valid():
         try:
-            services.update_file(
-                found,
-                user=request.user,
-                group=form.cleaned_data["group"],
-                demographics=form.demographics,
-                patient_key=form.cleaned_data["patient_key"],
-            )
+            if accepted:
+                services.describe_accepted(found, form.demographics, user=request.user)
+            else:
+                services.update_file(
+                    found,
+                    user=request.user,
+                    group=form.cleaned_data["group"],
+                    demographics=form.demographics,
+                    patient_key=form.cleaned_data["patient_key"],
+                )
         except services.IntakeError as error:
             messages.error(request, str(error))
         else:
@@ -44,6 +48,7 @@ def file(request: HttpRequest, pk: str) -> HttpResponse:
         "quality_reasons": words.quality_reasons(found.assessment),
         "runs": [(run, words.run_reason(run.reason_code, run.reason)) for run in found.runs.all()],
         "open": open_,
+        "accepted": accepted,
         "withdrawable": open_ or _unreleased(found),
         "form": form,
     }
@@ -66,6 +71,18 @@ def file_withdraw(request: HttpRequest, pk: str) -> HttpResponse:
 def _file(request: HttpRequest, pk: str) -> UploadedFile:
     files = policies.visible_files(request.user).select_related("batch__dataset", "hospital", "group", "radiograph")
     return get_object_or_404(files, pk=pk)
+
+
+def _form(request: HttpRequest, file: UploadedFile, *, accepted: bool) -> DemographicsForm:
+    if accepted:
+        return DemographicsForm(request.POST or None, initial=_described(file))
+    return DescriptionForm(request.POST or None, dataset=file.batch.dataset, initial=_described(file))
+
+
+def _is_accepted(file: UploadedFile) -> bool:
+    """Is it in the dataset? What is known of the patient may still be added then, for the next release."""
+    live = file.radiograph is not None and file.radiograph.status == Radiograph.Status.ACCEPTED
+    return live and file.stage == Stage.ACCEPTED
 
 
 def _unreleased(file: UploadedFile) -> bool:

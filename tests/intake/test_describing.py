@@ -267,6 +267,15 @@ class TestAccepted:
         assert [note.column for note in plan.notes] == ["patient"]
         assert Radiograph.objects.get().group == world.group
 
+    def test_by_page(self, client: Client, world: World) -> None:
+        url = reverse("intake:file", args=[world.files["accepted"].pk])
+        page = client.get(url).content.decode()
+        assert "goes into the next release" in page
+        assert 'name="group"' not in page
+        client.post(url, {"sex": "F", "age": "62", "smoke": "no", "smoke_packyears": ""})
+        row = Radiograph.objects.get(pk=world.radiograph.pk)
+        assert (row.sex, row.age, row.smoke, row.smoke_packyears) == ("F", 62, "no", None)
+
     def test_what_was_withdrawn_stays_as_it_is(self, world: World) -> None:
         _name(world.files["accepted"], "a.png")
         Radiograph.objects.update(status=Radiograph.Status.WITHDRAWN)
