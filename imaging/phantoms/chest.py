@@ -42,6 +42,11 @@ def draw(
     return np.asarray(levels, dtype=np.uint16)
 
 
+def draw_lungs(seed: int, *, sex: Literal["F", "M"] = "F", size: tuple[int, int] = (1000, 920)) -> NDArray[np.bool_]:
+    """The lungs of the radiograph that ``draw`` makes of the same arguments, (height, width), true inside."""
+    return np.asarray(_Chest(Sheet(seed, *size), sex).both > 0.5)
+
+
 class _Chest:
     """The anatomy of one person, varied by the sheet's randomness."""
 

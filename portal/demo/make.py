@@ -17,7 +17,7 @@ from datasets.models import Dataset, DiagnosisGroup, Release
 from intake import services as intake
 from intake.models import WORK_STAGES, Stage, UploadBatch, UploadedFile
 from intake.quarantine import seal
-from portal.demo import images, texts
+from portal.demo import images, masks, texts
 from portal.demo.people import ensure_people, log_ins
 
 __all__ = ["ensure_dataset", "is_complete", "log_ins", "make"]
@@ -29,18 +29,20 @@ LEFT_FOR_THE_CURATOR = 2
 
 
 def is_complete() -> bool:
-    return Release.objects.filter(dataset__slug=texts.SLUG, status=Release.Status.PUBLISHED).exists()
+    published = Release.objects.filter(status=Release.Status.PUBLISHED)
+    return all(published.filter(dataset__slug=slug).exists() for slug in (texts.SLUG, texts.MASKS_SLUG))
 
 
 def make(say: Say) -> None:
-    """People, agreement, dataset, uploads through the real pipeline, verdicts, a release, a grant."""
+    """People, agreement, dataset, uploads through the real pipeline, verdicts, a release, a grant; masks."""
     people = ensure_people()
     dataset = ensure_dataset(people)
     _upload(people, dataset, say)
     _wait("Pipeline", lambda: UploadedFile.objects.filter(stage__in=WORK_STAGES), UploadedFile.objects.all(), say)
     _judge(people["curator@demo.example"], dataset)
     _publish(people["manager@demo.example"], dataset, say)
-    _grant(people, dataset)
+    _grant(people, dataset, list(dataset.groups.all()[:2]))
+    _masks(people, say)
 
 
 def ensure_dataset(people: dict[str, User]) -> Dataset:
@@ -144,7 +146,19 @@ def _publish(manager: User, dataset: Dataset, say: Say) -> None:
     _wait("Archives", lambda: release.archives.exclude(status="ready"), release.archives.all(), say)
 
 
-def _grant(people: dict[str, User], dataset: Dataset) -> None:
+def _masks(people: dict[str, User], say: Say) -> None:
+    """The second kind of dataset, imported as an operator would."""
+    say("Importing drawn lung masks ...")
+    manager = people["manager@demo.example"]
+    if not Dataset.objects.filter(slug=texts.MASKS_SLUG, releases__isnull=False).exists():
+        with tempfile.TemporaryDirectory() as folder:
+            masks.bring_in(Path(folder), manager=manager, curator=people["curator@demo.example"])
+    collection = Dataset.objects.get(slug=texts.MASKS_SLUG)
+    _publish(manager, collection, say)
+    _grant(people, collection, [])
+
+
+def _grant(people: dict[str, User], dataset: Dataset, groups: list[DiagnosisGroup]) -> None:
     researcher, new = people["researcher@demo.example"], people["new@demo.example"]
     for user in (researcher, new):
         if not Signature.objects.filter(user=user, agreement=dataset.agreement).exists():
@@ -153,7 +167,7 @@ def _grant(people: dict[str, User], dataset: Dataset) -> None:
             request = access.ask(
                 user=user,
                 dataset=dataset,
-                groups=list(dataset.groups.all()[:2]),
+                groups=groups,
                 project="Looking at the demo",
                 purpose="To see how radiographs are shared.",
             )
@@ -162,5 +176,5 @@ def _grant(people: dict[str, User], dataset: Dataset) -> None:
                     request=request,
                     manager=people["manager@demo.example"],
                     granted=True,
-                    reason="Welcome to the demo: two of the three groups.",
+                    reason="Welcome to the demo: two of the three groups." if groups else "Welcome to the demo.",
                 )
