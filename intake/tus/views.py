@@ -23,7 +23,8 @@ from intake.resumable import Busy
 from intake.services import partial
 from intake.services.errors import IntakeError
 from intake.services.partial import Held
-from intake.tus import body, protocol
+from intake.tus import protocol
+from intake.tus.body import Body
 
 # Refusals that time or another request may mend have a status that tus clients try again; those for good have not.
 _STATUS = {"too_large": 413, "metadata": 400}
@@ -52,7 +53,10 @@ class _Tus(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if request.method == "POST" and (method := request.headers.get("X-HTTP-Method-Override")):
             request.method = method.upper()
+        self.body = Body(request.META)
         response = super().dispatch(request, *args, **kwargs)
+        if response.status_code >= 400 and response.status_code not in (401, 403):
+            self.body.discard()
         response["Tus-Resumable"] = protocol.VERSION
         response["Cache-Control"] = "no-store"
         return response
@@ -85,7 +89,7 @@ class _Tus(APIView):
         """Takes the body, and the file over when that was the last of it."""
         row = held.row
         if held.appender is not None:
-            partial.append(held, body.pieces(request.META, row.length - row.offset), protocol.checksum(request.headers))
+            partial.append(held, self.body.pieces(row.length - row.offset), protocol.checksum(request.headers))
             partial.finish(held)
 
 
@@ -140,11 +144,11 @@ class Uploads(_Tus):
             if header in request.headers:
                 raise protocol.BadHeader(f"{header} is not offered.")
         length = protocol.number(request.headers, "Upload-Length")
-        with_body = body.is_there(request.META)
+        with_body = self.body.is_there
         if with_body:
             _check_content_type(request)
         protocol.checksum(request.headers)
-        if (body.length(request.META) or 0) > length:
+        if (self.body.length or 0) > length:
             raise Refusal(413, "too_much", "The body is longer than Upload-Length.")
         metadata = request.headers.get("Upload-Metadata", "")
         batch_pk = protocol.metadata(metadata).get("batch", "")
@@ -196,7 +200,7 @@ class Upload(_Tus):
             if offset != row.offset:
                 words = _("The upload stands at another place. Ask where (HEAD) and go on from there.")
                 raise Refusal(409, "offset", words, **{"Upload-Offset": str(row.offset)})
-            if (body.length(request.META) or 0) > row.length - row.offset:
+            if (self.body.length or 0) > row.length - row.offset:
                 raise Refusal(413, "too_much", "The body is longer than what is left of Upload-Length.")
             self._write(request, held)
             return _progress(row, 204)

@@ -179,6 +179,8 @@ def test_what_cannot_be_begun(tus: Tus, headers: dict[str, str], status: int, co
     [
         ({"class_id": 9}, "does not belong to the dataset"),
         ({"class_id": "x"}, "does not belong to the dataset"),
+        ({"class_id": "9" * 30}, "does not belong to the dataset"),
+        ({"patient_key": "7\x00"}, "Patient key"),
         ({"sex": "x"}, "Sex"),
         ({"age": "old"}, "Age"),
         ({"smoke_packyears": "-1"}, "Pack-years"),
@@ -511,8 +513,14 @@ class TestCutLines:
     def test_a_body_in_chunks(self) -> None:
         """Without Content-Length, as gunicorn hands it over; nothing is read beyond what may come."""
         environ = {"wsgi.input": io.BytesIO(bytes(300_000)), "wsgi.input_terminated": True}
-        assert sum(map(len, body.pieces(environ, 200_000))) == 200_000
-        assert list(body.pieces({"wsgi.input": io.BytesIO(b"of the next request")}, 10)) == []
+        assert sum(map(len, body.Body(environ).pieces(200_000))) == 200_000
+        assert list(body.Body({"wsgi.input": io.BytesIO(b"of the next request")}).pieces(10)) == []
+
+    def test_a_refused_body_is_read_so_that_the_answer_arrives(self, tus: Tus) -> None:
+        line = io.BytesIO(bytes(500_000))
+        environ = {"wsgi.input": line, "CONTENT_LENGTH": "500000", "CONTENT_TYPE": CONTENT_TYPE}
+        answer = tus.http.generic("PATCH", tus.begin(500_000), headers={**VERSION, "Upload-Offset": "5"}, **environ)
+        assert (answer.status_code, line.tell()) == (409, 500_000)
 
     def test_a_silent_line_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(body, "SILENT_SECONDS", 0.05)
@@ -524,7 +532,7 @@ class TestCutLines:
                 return ours.recv(size)
 
         environ = {"wsgi.input": Line(), "CONTENT_LENGTH": "10", "gunicorn.socket": ours}
-        assert list(body.pieces(environ, 10)) == [b"01234"]
+        assert list(body.Body(environ).pieces(10)) == [b"01234"]
         assert ours.gettimeout() is None
         ours.close()
         theirs.close()
