@@ -3,14 +3,17 @@
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
+from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.models import QualityDistribution
+from imaging import phantoms
 from imaging.outliers import Distribution
 from intake import services, words
 from intake.models import WORK_STAGES, Priority, Stage, UploadedFile
@@ -25,17 +28,20 @@ def _through(file: UploadedFile) -> UploadedFile:
     return file
 
 
-@pytest.fixture
-def inverted(jpeg: bytes) -> bytes:
-    with Image.open(io.BytesIO(jpeg)) as image:
-        picture = Image.fromarray(255 - np.asarray(image.convert("L")))
+def _png(pixels: NDArray[Any]) -> bytes:
     content = io.BytesIO()
-    picture.save(content, "PNG")
+    Image.fromarray(pixels.astype(np.uint8)).save(content, "PNG")
     return content.getvalue()
 
 
-def test_what_the_pixels_tell_reaches_the_hospital(send: Send, inverted: bytes) -> None:
-    file = _through(send(inverted, "image.png"))
+@pytest.fixture(scope="module")
+def chest() -> NDArray[Any]:
+    """Drawn, 8 bit, its lungs over 300 px."""
+    return phantoms.draw(8, disease="normal", sex="M", size=(560, 520))
+
+
+def test_what_the_pixels_tell_reaches_the_hospital(send: Send, chest: NDArray[Any]) -> None:
+    file = _through(send(_png(255 - chest), "image.png"))
     assert (file.stage, file.priority) == (Stage.CURATE, Priority.QUALITY)
     found = file.assessment
     assert (found["quality"], found["usable"], found["turned"]) == ("Bad", False, 0)
@@ -51,8 +57,8 @@ def test_what_the_pixels_tell_reaches_the_hospital(send: Send, inverted: bytes) 
     assert told[0] in page
 
 
-def test_an_outlier_comes_before_ordinary_images_and_is_not_written_down(send: Send, jpeg: bytes) -> None:
-    ordinary = _through(send(jpeg, "image.jpg"))
+def test_an_outlier_comes_before_ordinary_images_and_is_not_written_down(send: Send, chest: NDArray[Any]) -> None:
+    ordinary = _through(send(_png(chest), "image.png"))
     assert ordinary.assessment["quality"] == "Good", ordinary.assessment["reasons"]
     assert ordinary.priority == Priority.ORDINARY
     # Now everything that is accepted has better lungs.
