@@ -46,7 +46,7 @@ class Sender:
         known = json.loads(portal.manage("shell", "--no-imports", "-c", SETUP).splitlines()[-1])
         self.headers = {**VERSION, "Authorization": f"Bearer {known['token']}"}
         self.metadata = {"batch": str(known["batch"]), "filename": "jan_kowalski.dcm", "class_id": "1"}
-        self.http = httpx.Client(base_url=portal.origin, headers=self.headers, timeout=60)
+        self.http = httpx.Client(base_url=portal.origin, headers=self.headers, timeout=300)
         self.sent: dict[str, str] = {}  # what has to be there in the end: SHA-256 by upload
 
     def begin(self, content: bytes) -> str:
