@@ -153,7 +153,8 @@ def _check(plan: Plan, said: Described, file: UploadedFile) -> None:
             words = _("The original was destroyed, so the file cannot be given to another patient.")
             plan.table.problem(said.row, PATIENT, words)
     if said.born is not None and file.stage != Stage.INSPECT:
-        if file.facts.get("format") != "dicom":
+        # A file that was set aside before anything was found may still have its date; a worker looks.
+        if file.facts and file.facts.get("format") != "dicom":
             words = _("This file says no date of the examination. Add the column examination_date, or write the age.")
             plan.table.problem(said.row, BORN, words)
         elif file.purged_at is not None:

@@ -1,5 +1,6 @@
 """The table of a batch: a template, a dry run, and applying it."""
 
+import re
 import secrets
 from typing import Any
 
@@ -95,8 +96,10 @@ def _keep(request: HttpRequest, batch: UploadBatch, content: bytes) -> str:
 
 
 def _take_back(request: HttpRequest, batch: UploadBatch, token: str) -> bytes | None:
-    key = _key(request, batch, token[:40]) if token.isascii() and token.isprintable() else ""
-    sealed = cache.get(key) if key and " " not in key else None
+    if re.fullmatch(r"[\w-]{22}", token, re.ASCII) is None:
+        return None
+    key = _key(request, batch, token)
+    sealed = cache.get(key)
     cache.delete(key)
     try:
         return keys.names().decrypt(sealed) if sealed is not None else None
