@@ -147,6 +147,13 @@ class Installation:
         """Process ids of the Celery pool's processes, the ones that do the work."""
         return self._worker_processes()[1]
 
+    def web_processes(self) -> list[int]:
+        """Process ids of gunicorn: the one that listens, and those that answer."""
+        listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
+        mains = [int(pid) for pid, parent, command in rows if "gunicorn" in command and int(parent) == self.process.pid]
+        return [int(pid) for pid, parent, _command in rows if int(pid) in mains or int(parent) in mains]
+
     def brokers(self) -> list[int]:
         """Process ids of Valkey: one, but for the moment in which it is started again."""
         listing = subprocess.run(["ps", "-eo", "pid,ppid,comm"], capture_output=True, text=True, check=True).stdout

@@ -102,8 +102,8 @@ class Portal:
         answer = self._insist(lambda: self._tus("POST", "/uploads/tus/", headers))
         return str(answer.headers["Location"]).rstrip("/").rsplit("/", 1)[-1]
 
-    def send(self, upload: str, path: Path, size: int, progress: Callable[[int], None]) -> None:
-        """Sends what is missing of the file, and ends when the portal has taken it over.
+    def send(self, upload: str, path: Path, size: int, progress: Callable[[int], None], *, new: bool) -> None:
+        """Sends what is missing of the file (``new``: all of it), and ends when the portal has taken it over.
 
         ``progress`` is told the bytes of it that are on their way or there, again and again, also fewer than before."""
         address = f"/uploads/tus/{quote(upload, safe='')}"
@@ -111,15 +111,16 @@ class Portal:
         far = -1
         while True:
             try:
-                answer = self._state(address)
-                offset = int(answer.headers["Upload-Offset"])
-                while "Upload-File" not in answer.headers:
+                headers = httpx.Headers() if new else self._state(address).headers
+                offset = 0 if new else int(headers["Upload-Offset"])
+                new = False
+                while "Upload-File" not in headers:
                     progress(offset)
                     if offset > far:
                         far = offset
                         patience.renew()
-                    answer = self._part(address, path, offset, min(PART, size - offset), progress)
-                    offset = int(answer.headers["Upload-Offset"])
+                    headers = self._part(address, path, offset, min(PART, size - offset), progress).headers
+                    offset = int(headers["Upload-Offset"])
                 progress(size)
                 return
             except (httpx.TransportError, _Later) as error:

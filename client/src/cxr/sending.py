@@ -171,7 +171,7 @@ class Sender:
             known = None
         if known is not None:
             try:
-                self._finish(fingerprint, known, prepared.content, size, progress)
+                self._finish(fingerprint, known, prepared.content, size, progress, new=False)
                 return
             except Gone:  # nobody went on with it in time
                 progress(0)
@@ -183,13 +183,20 @@ class Sender:
         }
         known = Known(content, self.portal.begin(size, metadata), self.batch, done=False)
         self.memory.keep(fingerprint, known)
-        self._finish(fingerprint, known, prepared.content, size, progress)
+        self._finish(fingerprint, known, prepared.content, size, progress, new=True)
 
     def _finish(
-        self, fingerprint: str, known: Known, content: Path, size: int, progress: Callable[[int], None]
+        self,
+        fingerprint: str,
+        known: Known,
+        content: Path,
+        size: int,
+        progress: Callable[[int], None],
+        *,
+        new: bool,
     ) -> None:
         try:
-            self.portal.send(known.upload, content, size, progress)
+            self.portal.send(known.upload, content, size, progress, new=new)
         except Denied:
             raise
         except Refused:
