@@ -2,19 +2,23 @@
 
 import csv
 import io
+import threading
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Hospital
 from audit.models import Event
 from datasets import selectors, services
 from datasets.models import Archive, QualityDistribution, Radiograph, Release
 from datasets.quality import COLUMNS
 from imaging.outliers import ENOUGH
 from tests.datasets.library import Library, content
+from tests.people import People
 
 FOUND: dict[str, Any] = {
     "quality": "Bad",
@@ -76,6 +80,31 @@ def test_a_dataset_from_before_is_counted_when_its_next_image_comes_or_goes(libr
     QualityDistribution.objects.all().delete()
     services.withdraw_radiograph(manager=library.manager, radiograph=old)
     assert kept(library) == counted(library) == {"800": 1, "900": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_images_of_two_hospitals_at_once_are_all_counted() -> None:
+    library = Library(People())
+    barrier, errors = threading.Barrier(2), []
+
+    def accept(hospital: Hospital) -> None:
+        try:
+            barrier.wait()
+            for score in (0.7, 0.8, 0.8, 0.9):
+                library.add(1, hospital=hospital, quality_score=score)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    hospitals = [library.hospital, library.people.hospital()]
+    threads = [threading.Thread(target=accept, args=[hospital]) for hospital in hospitals]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert kept(library) == counted(library) == {"700": 2, "800": 4, "900": 2}
 
 
 def test_an_image_that_does_not_get_in_is_not_counted(library: Library) -> None:
