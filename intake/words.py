@@ -15,7 +15,9 @@ from intake.models import Stage, UploadedFile
 SET_ASIDE: dict[str, Promise] = {
     "worker_lost": _("The program that worked on this file was stopped several times. A curator will look into it."),
     "internal_error": _("The portal failed on this file several times. A curator will look into it."),
-    "damaged": _("The stored bytes are not those that arrived. Send the file again."),
+    "damaged": _(
+        "Stored bytes are not those that were written. A curator will try again; if that fails, send the file again."
+    ),
     "original_purged": _("The original was destroyed at the end of its retention time before the file was through."),
 }
 

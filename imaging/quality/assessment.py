@@ -88,7 +88,7 @@ def assess(mask: NDArray[np.bool_], confidence: float, pixels: NDArray[np.float3
     seen = None
     if pixels is not None:
         place = without_border(pixels)
-        seen = views.recognise(pixels[place])
+        seen = views.recognise(pixels, place)
         found |= _cut(mask[place]) | _of_view(seen) | saved_wrongly(pixels, mask, place)
     if "not_chest" in found:
         # Whatever was taken for its lungs is none: their outline would only fill the page.

@@ -44,16 +44,16 @@ class View:
         return int(np.argmax(self.turned))
 
 
-def recognise(pixels: NDArray[np.float32]) -> View:
+def recognise(pixels: NDArray[np.float32], place: tuple[slice, slice] | None = None) -> View:
     """What a (H, W) picture of any range, bright = dense, shows. One without contrast is `other`.
 
-    The picture and its mirror image are both looked at and the answers averaged. Raises ValueError unless the array
-    has two dimensions.
+    place: what `without_border` gave for the pixels, if that is known. The picture and its mirror image are both looked
+    at and the answers averaged. Raises ValueError unless the array has two dimensions.
     """
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError("a radiograph is a two-dimensional array")
     try:
-        canvas, _ = fit(pixels[without_border(pixels)], NETWORK.facts["size"])
+        canvas, _ = fit(pixels[place or without_border(pixels)], NETWORK.facts["size"])
     except ValueError:
         return View(0.0, 0.0, 1.0, 0.0, (1.0, 0.0, 0.0, 0.0), 0.5, (0.0, 0.0, 0.0, 0.0))
     canvas = (canvas - canvas.mean()) / max(float(canvas.std()), 1e-6)

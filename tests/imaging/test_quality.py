@@ -98,7 +98,7 @@ def test_a_real_chest_is_good_and_a_blank_or_turned_one_is_not() -> None:
     assert assess(found.mask, found.confidence).quality == "Good"
     for spoiled in (np.zeros_like(pixels), 1 - pixels):
         found = segment(spoiled)
-        assert assess(found.mask, found.confidence).quality == "Bad"
+        assert assess(found.mask, found.confidence, spoiled).quality == "Bad"
 
 
 def test_a_small_chest_is_bad_for_its_size_alone() -> None:
