@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from intake import kinds
 from intake.models import UploadBatch
 
 
@@ -18,11 +19,11 @@ def drop_area(request: HttpRequest, batch: UploadBatch) -> dict[str, Any]:
     return {
         "endpoint": reverse("intake:tus"),
         "batch": batch.pk,
-        "max_bytes": settings.CXR_MAX_FILE_BYTES,
+        "max_bytes": kinds.largest(None),
         "salt": salted_hmac("intake.upload", f"{request.user.pk}:{batch.pk}", algorithm="sha256").hexdigest(),
         "classes": {str(group.pk): group.class_id for group in batch.dataset.groups.all()},
         "words": {
-            "note": _("DICOM, JPEG, PNG, TIFF or ZIP, up to {size} each; thousands of files, folders too.").format(
+            "note": _("DICOM, JPEG, PNG or TIFF, up to {size} each; whole folders, ZIP files too.").format(
                 size=filesizeformat(settings.CXR_MAX_FILE_BYTES)
             ),
             "refused": _("The portal refused this file without saying why. Tell whoever runs it."),

@@ -16,7 +16,7 @@ from django.utils import translation
 
 from audit.models import Event
 from datasets.models import Radiograph, ReleaseItem
-from intake import names
+from intake import kinds, names
 from intake.models import Stage, UploadBatch, UploadedFile
 from tests.world import World
 
@@ -193,10 +193,10 @@ class TestTheDropArea:
         settings: dict[str, Any] = json.loads(found)
         return settings
 
-    def test_it_is_told_where_and_what(self, client: Client, world: World, settings: Any) -> None:
+    def test_it_is_told_where_and_what(self, client: Client, world: World) -> None:
         told = self._settings(client, world)
         assert told["endpoint"] == reverse("intake:tus")
-        assert told["max_bytes"] == settings.CXR_MAX_FILE_BYTES
+        assert told["max_bytes"] == kinds.largest(None)
         assert told["classes"] == {str(world.group.pk): 1, str(world.other_group.pk): 2}
 
     def test_what_the_browser_keeps_is_under_a_secret_of_person_and_batch(self, client: Client, world: World) -> None:

@@ -7,7 +7,8 @@ import { described, isValid } from "./description.js";
 import { Outcome } from "./outcome.js";
 import { AddressBook } from "./storage.js";
 
-const LITTER = /^(\.DS_Store|\._.*|Thumbs\.db|desktop\.ini)$/i;
+// What systems and CDs put beside images.
+const LITTER = /^(\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|DICOMDIR)$/i;
 const AT_ONCE = 4;
 // Ten minutes without the server are endured; then the file says so and can be retried by hand.
 const RETRY_DELAYS = [500, 1000, 3000, 5000, 10000, 20000, ...Array(20).fill(30000)];
