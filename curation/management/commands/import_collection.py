@@ -109,6 +109,7 @@ class Command(BaseCommand):
                 demographics={"sex": _sex(row["sex"]), "age": _age(row["age"])},
                 patient_key=row["patient"],
                 set=row["split"].strip()[:16],
+                limited=False,  # a data manager's import is no hospital's upload
             )
         except intake.Duplicate:
             return "there already"
