@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/uploads/new",
         "/uploads/{batch}/",
         "/uploads/{batch}/?stage=set_aside",
+        "/uploads/{batch}/?plain=1",
         "/uploads/files/{set_aside_file}/",
         "/uploads/files/{accepted_file}/",
     ),
