@@ -1,9 +1,10 @@
-"""What the containers ask themselves: `healthcheck.py web` or `healthcheck.py beat`; exit status 0 is healthy.
+"""What the containers ask themselves: `healthcheck.py web`, `beat` or `dicom`; exit status 0 is healthy.
 
 Standard library only, so that it starts in milliseconds.
 """
 
 import os
+import socket
 import sys
 import time
 import urllib.request
@@ -28,9 +29,15 @@ def beat() -> bool:
     return any(time.time() - path.stat().st_mtime < 600 for path in run.glob("beat*"))
 
 
+def dicom() -> bool:
+    """The listener takes a connection; it says no more to somebody from here."""
+    with socket.create_connection(("127.0.0.1", int(os.environ["CXR_DICOM_PORT"])), 8):
+        return True
+
+
 if __name__ == "__main__":
     try:
-        healthy = {"web": web, "beat": beat}[sys.argv[1]]()
+        healthy = {"web": web, "beat": beat, "dicom": dicom}[sys.argv[1]]()
     except OSError as error:
         sys.exit(f"unhealthy: {error}")
     sys.exit(None if healthy else "unhealthy")

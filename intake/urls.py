@@ -1,6 +1,8 @@
 from django.urls import path
 
 from intake import views
+from intake.dicomweb import views as dicomweb
+from intake.listener import views as listener
 from intake.tus import views as tus
 
 app_name = "intake"
@@ -17,6 +19,13 @@ urlpatterns = [
     path("uploads/<int:pk>/fate.csv", views.fate_table, name="fate"),
     path("uploads/tus/", tus.Uploads.as_view(), name="tus"),
     path("uploads/tus/<uuid:pk>", tus.Upload.as_view(), name="tus_upload"),
+    path("manage/pacs/", listener.nodes, name="nodes"),
+    path("manage/pacs/new", listener.node_edit, name="node_new"),
+    path("manage/pacs/<int:pk>/", listener.node_edit, name="node_edit"),
+    path("dicom-web/studies", dicomweb.Studies.as_view(), name="stow"),
+    path("dicom-web/studies/<str:study>", dicomweb.Studies.as_view(), name="stow_study"),
+    path("dicom-web/batches/<int:pk>/studies", dicomweb.Studies.as_view(), name="stow_batch"),
+    path("dicom-web/batches/<int:pk>/studies/<str:study>", dicomweb.Studies.as_view(), name="stow_batch_study"),
     path("uploads/files/<uuid:pk>/", views.file, name="file"),
     path("uploads/files/<uuid:pk>/withdraw", views.file_withdraw, name="file_withdraw"),
 ]

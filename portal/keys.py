@@ -8,9 +8,11 @@ quarantine.key      age identity (X25519) that opens the quarantined originals  
 quarantine.pub      age recipient: seals, cannot open                            web, worker
 pseudonym.key       HMAC-SHA256 keys of pseudonyms, UIDs and date shifts, one    web (patient key), worker
                     in hex per line: the current one, then older ones
-names.key           Fernet key of the hospitals' own file names                  web
+names.key           Fernet key of the hospitals' own file names                  web, worker (ZIP files)
 audit.key           HMAC-SHA256 key of the audit trail                           web, worker
 =================== ============================================================ =========================
+
+The DICOM listener needs what the web process needs.
 """
 
 import os

@@ -20,8 +20,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # pydicom quotes attribute values in its warnings.
+        # These quote attribute values in their warnings.
         "pydicom": {"level": "CRITICAL", "propagate": False},
+        "pynetdicom": {"level": "CRITICAL", "propagate": False},
         "django_structlog": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },

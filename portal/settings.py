@@ -62,6 +62,14 @@ CXR_RETENTION_DAYS = env.int("CXR_RETENTION_DAYS", default=90)
 CXR_NAME_RETENTION_DAYS = env.int("CXR_NAME_RETENTION_DAYS", default=30)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)
+# --- The DICOM listener (manage.py dicom_listener); 0: none --------------------------------------------------------
+CXR_DICOM_PORT = env.int("CXR_DICOM_PORT", default=0)
+CXR_DICOM_HOST = env.str("CXR_DICOM_HOST", default="127.0.0.1" if CXR_EMBEDDED else "0.0.0.0")  # noqa: S104
+CXR_DICOM_AE_TITLE = env.str("CXR_DICOM_AE_TITLE", default="CXRCOMMONS")
+CXR_DICOM_ASSOCIATIONS = env.int("CXR_DICOM_ASSOCIATIONS", default=10)
+CXR_DICOM_TLS_CERT = env.str("CXR_DICOM_TLS_CERT", default="")
+CXR_DICOM_TLS_KEY = env.str("CXR_DICOM_TLS_KEY", default="")
+CXR_DICOM_TLS_CLIENT_CA = env.str("CXR_DICOM_TLS_CLIENT_CA", default="")
 # nginx hands out the archives itself when this names its internal location (deploy/nginx.conf).
 CXR_ACCEL_PREFIX = env.str("CXR_ACCEL_PREFIX", default="")
 

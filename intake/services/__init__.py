@@ -4,6 +4,7 @@ from intake.services.bulk import Done, describe_files, withdraw_files
 from intake.services.changes import repaint, retry, update_file
 from intake.services.describing import publish_lost_ages, purge_rows, work_out_age
 from intake.services.errors import Duplicate, IntakeError
+from intake.services.machines import batch_of_the_day
 from intake.services.pipeline import run_stage
 from intake.services.radiographs import describe_accepted
 from intake.services.receiving import open_batch, receive_file
@@ -20,6 +21,7 @@ __all__ = [
     "Plan",
     "Taken",
     "apply_table",
+    "batch_of_the_day",
     "clean_up",
     "clean_up_on_commit",
     "describe_accepted",

@@ -64,4 +64,6 @@ def _settle(file: UploadedFile, code: str, field: str, value: str, forms: list[s
 def find(hospital_id: int, field: str, values: list[str], but: UploadedFile | None = None) -> UploadedFile | None:
     """The file of the hospital, not turned away, whose `field` ("sha256", "instance_hash") is one of `values`."""
     same = UploadedFile.objects.filter(hospital_id=hospital_id, **{f"{field}__in": values})
-    return same.exclude(stage__in=TURNED_AWAY).exclude(pk=but and but.pk).order_by("received_at").first()
+    if but is not None:
+        same = same.exclude(pk=but.pk)
+    return same.exclude(stage__in=TURNED_AWAY).order_by("received_at").first()

@@ -8,6 +8,7 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from typing import IO, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -50,7 +51,7 @@ def unpack(file: UploadedFile) -> Outcome:
         if original.size != file.size:
             raise Damaged("another size than received")
         duplicates.settle_bytes(file, original.sha256)
-        with zips.opened(original) as archive:
+        with zips.opened(cast(IO[bytes], original)) as archive:
             step = _Step(file, archive)
             try:
                 done = step.run(until)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from intake.models import PartialUpload
+from intake.models import DicomNode, PartialUpload
 from tests.permissions.rows import Row
 
 ONLY_MEMBERS = "login 403 403 403 200 404 403 403"
@@ -34,7 +34,36 @@ def _upload(world):  # type: ignore[no-untyped-def]
     return {"pk": PartialUpload.objects.create(batch=world.batch, user=world.hospital_user, **details).pk}
 
 
+def _node(world):  # type: ignore[no-untyped-def]
+    node = {
+        "ae_title": "PACS",
+        "hospital": world.hospital,
+        "dataset": world.dataset,
+        "user": world.hospital_user,
+        "addresses": "10.0.0.1",
+    }
+    return {"pk": DicomNode.objects.get_or_create(ae_title="PACS", defaults=node)[0].pk}
+
+
+def _new_node(world):  # type: ignore[no-untyped-def]
+    chosen = {"hospital": world.hospital.pk, "dataset": world.dataset.pk, "user": world.hospital_user.pk}
+    return {"ae_title": "PACS 2", "addresses": "10.0.0.0/8", "is_active": "on", **chosen}
+
+
+MANAGERS = "login 403 403 403 403 403 403 200"
+MANAGERS_DONE = "login 403 403 403 403 403 403 302"
+
 ROWS = [
+    Row("intake:nodes", MANAGERS),
+    Row("intake:node_new", MANAGERS),
+    Row("intake:node_new", MANAGERS_DONE, method="POST", data=_new_node),
+    Row("intake:node_edit", MANAGERS, args=_node),
+    Row("intake:node_edit", MANAGERS_DONE, method="POST", args=_node, data=_new_node),
+    # Cookies open nothing here; tests/intake/test_dicomweb.py goes through the tokens.
+    Row("intake:stow", "401", method="POST"),
+    Row("intake:stow_study", "401", method="POST", args=lambda world: {"study": "1.2.3"}),
+    Row("intake:stow_batch", "401", method="POST", args=_batch),
+    Row("intake:stow_batch_study", "401", method="POST", args=lambda world: {**_batch(world), "study": "1.2.3"}),
     #                           anon  rese gran expi hosp othe cura mana
     Row("intake:batches", HOSPITALS),
     Row("intake:batch_new", HOSPITALS),

@@ -33,7 +33,7 @@ def compose_config(folder: Path, *, edit: tuple[str, str] = ("", "")) -> "subpro
     shutil.copy(folder / "deploy/env.example", folder / "deploy/cxr.env")
     (folder / "docker-compose.yml").write_text((ROOT / "docker-compose.yml").read_text().replace(*edit))
     return subprocess.run(
-        [str(COMPOSE), "--profile", "init", "config", "--format", "json"],
+        [str(COMPOSE), "--profile", "init", "--profile", "dicom", "config", "--format", "json"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -63,7 +63,7 @@ def test_compose_finds_a_mistake(tmp_path: Path) -> None:
 
 
 def test_every_part_is_there(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {"nginx", "web", "worker", "beat", "database", "valkey"} | ONE_SHOT
+    assert set(services) == {"nginx", "web", "worker", "beat", "dicom", "database", "valkey"} | ONE_SHOT
 
 
 def test_nobody_is_root_and_nothing_can_be_gained(services: dict[str, dict[str, Any]]) -> None:
@@ -88,7 +88,7 @@ def test_every_service_is_watched_and_waits_for_what_it_needs(services: dict[str
         for needed, how in service.get("depends_on", {}).items():
             expected = "service_completed_successfully" if needed in ONE_SHOT else "service_healthy"
             assert how["condition"] == expected, (name, needed)
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "dicom"):
         assert set(services[name]["depends_on"]) == {"database", "valkey", "migrate"}
 
 
@@ -98,7 +98,8 @@ def test_each_service_gets_only_its_keys(services: dict[str, dict[str, Any]]) ->
     keys = {name: sources & set(MAKERS) for name, sources in mounted.items()}
     assert keys == {
         "web": set(MAKERS) - {"quarantine.key"},
-        "worker": set(MAKERS) - {"names.key"},
+        "worker": set(MAKERS),
+        "dicom": set(MAKERS) - {"quarantine.key"},
         "beat": {"django.key"},
         "migrate": {"django.key"},
         "nginx": set(),
@@ -127,17 +128,20 @@ def test_the_worker_can_write_where_it_has_to_and_keeps_plain_originals_in_memor
 def test_no_secret_stands_in_the_configuration(configuration: dict[str, Any]) -> None:
     for name, service in configuration["services"].items():
         for variable, value in (service.get("environment") or {}).items():
-            assert variable.endswith("_FILE") or not SECRET_NAME.fullmatch(variable), (name, variable, value)
+            a_file = variable.endswith("_FILE") or str(value).startswith("/run/secrets/")
+            assert a_file or not SECRET_NAME.fullmatch(variable), (name, variable, value)
     for name, secret in configuration["secrets"].items():
         assert secret["file"].endswith(f"/deploy/secrets/{name}")
     for file in ("docker-compose.yml", "deploy/Dockerfile"):
         assert not re.search(r"://[^/\s$]*:[^/\s$]+@", (ROOT / file).read_text()), "an address with a password"
 
 
-def test_only_nginx_can_be_reached_and_it_reaches_neither_database_nor_broker(
+def test_only_nginx_and_the_listener_can_be_reached_and_nginx_reaches_neither_database_nor_broker(
     configuration: dict[str, Any], services: dict[str, dict[str, Any]]
 ) -> None:
-    assert [name for name, service in services.items() if service.get("ports")] == ["nginx"]
+    assert [name for name, service in services.items() if service.get("ports")] == ["dicom", "nginx"]
+    assert services["dicom"]["profiles"] == ["dicom"], "nobody listens unasked"
+    assert services["dicom"]["environment"]["CXR_DICOM_TLS_CERT"] == "/run/secrets/tls.crt"
     assert configuration["networks"]["inside"]["internal"] is True
     assert set(services["nginx"]["networks"]) == {"edge"}
     for name in ("database", "valkey"):

@@ -105,6 +105,8 @@ class Command(BaseCommand):
         ]
         one_thread = {"OMP_NUM_THREADS": "1", "CXR_ORIGIN": os.environ.get("CXR_ORIGIN", f"http://{host}:{port}")}
         celery = [python, "-m", "celery", "-A", "portal"]
+        listen = [python, str(settings.BASE_DIR / "manage.py"), "dicom_listener"]
+        listener = Program("The DICOM listener", listen, log / "dicom.log", one_thread)
         return [
             Program(
                 "The web server", [python, "-m", "gunicorn", *gunicorn, "portal.wsgi"], log / "web.log", one_thread
@@ -116,6 +118,7 @@ class Command(BaseCommand):
                 one_thread,
             ),
             Program("The scheduler", [*celery, "beat", "--loglevel", "WARNING"], log / "beat.log", one_thread),
+            *([listener] if settings.CXR_DICOM_PORT else []),
         ]
 
     def _wait_until_ready(self, origin: str, programs: list[Program]) -> None:
