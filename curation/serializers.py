@@ -23,9 +23,7 @@ class CandidateSerializer(serializers.ModelSerializer[UploadedFile]):
     hospital = serializers.IntegerField(source="hospital.number", read_only=True)
     class_id = serializers.IntegerField(source="group.class_id", read_only=True)
     proposed_quality = serializers.SerializerMethodField(help_text="Good or Bad, as the quality check proposes it.")
-    reasons = serializers.SerializerMethodField(
-        help_text="Why it proposes Bad, the most serious first."
-    )
+    reasons = serializers.SerializerMethodField(help_text="Why it proposes Bad, the most serious first.")
     score_normalised = serializers.SerializerMethodField(
         help_text="The score on the scale of the dataset's accepted images, 0..1; null without lungs."
     )
