@@ -1,9 +1,11 @@
 """How good are the lung masks, next to a second radiologist, and what does a mask cost?
 
-    .venv/bin/python -m benchmarks.lungs INDEX [--sheet FOLDER] [--per-image CSV] [--limit N] [--speed 60]
+    .venv/bin/python -m benchmarks.lungs INDEX [--sheet FOLDER] [--outlines PNG] [--per-image CSV] [--limit N]
+        [--speed 60]
 
 INDEX: index.csv of radiographs with hand-drawn masks (columns: see imaging/lungs/training/README.md); its validation
 split is measured at each image's own resolution, on the row's own convention. --sheet: the 20 worst as worst.png.
+--outlines: the outlines of the 20 worst alone, without a pixel of the radiographs, whose licences differ.
 """
 
 import argparse
@@ -71,7 +73,7 @@ def compared(mask: Mask, truth: Mask) -> dict[str, float]:
     return {"dice": dice(mask, truth), "px": distance, "percent": 100 * distance / float(np.hypot(*truth.shape))}
 
 
-def accuracy(index: Path, limit: int, sheet: Path | None, per_image: Path | None) -> None:
+def accuracy(index: Path, limit: int, sheet: Path | None, outlines: Path | None, per_image: Path | None) -> None:
     groups: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     all_found = []
     for row in validation(index)[:limit]:
@@ -95,24 +97,29 @@ def accuracy(index: Path, limit: int, sheet: Path | None, per_image: Path | None
             csv.writer(file).writerows([["filename", "dice", "hd95_px", "hd95_percent"], *lines])
     if sheet is not None:
         sheet.mkdir(parents=True, exist_ok=True)
-        contact_sheet(index, all_found[:20]).save(sheet / "worst.png")
+        contact_sheet(index, all_found[:20], shown=True).save(sheet / "worst.png")
+    if outlines is not None:
+        contact_sheet(index, all_found[:20], shown=False).quantize(8).save(outlines, optimize=True)
 
 
-def contact_sheet(index: Path, worst: list[tuple[dict[str, float], dict[str, str]]], side: int = 300) -> Image.Image:
-    """Five in a row, the hand-drawn outline green, the network's red."""
-    picture = Image.new("RGB", (5 * side, -(-len(worst) // 5) * side))
+def contact_sheet(
+    index: Path, worst: list[tuple[dict[str, float], dict[str, str]]], *, shown: bool, side: int = 300
+) -> Image.Image:
+    """Five in a row, the hand-drawn outline green, the network's red; the radiograph behind them only if `shown`."""
+    picture = Image.new("RGB", (5 * side, -(-len(worst) // 5) * side), None if shown else (255, 255, 255))
     for number, (found, row) in enumerate(worst):
         pixels, truth = pair(index, row)
         mask = segment(pixels, CONVENTIONS[row["mask_convention"]]).mask
         image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).convert("RGB")
         image.thumbnail((side, side))
-        shown = np.array(image)
-        for outline, colour in ((truth, (0, 255, 0)), (mask, (255, 0, 0))):
+        tile = np.array(image) if shown else np.full((image.height, image.width, 3), 245, np.uint8)
+        for outline, colour in ((truth, (0, 200, 0)), (mask, (255, 0, 0))):
             small = np.asarray(Image.fromarray(outline).resize(image.size, Image.Resampling.NEAREST))
-            shown[small & ~ndimage.binary_erosion(small)] = colour
-        tile = Image.fromarray(shown)
-        ImageDraw.Draw(tile).text((4, 4), f"{found['dice']:.3f} {Path(row['filename']).stem[:36]}", fill=(255, 255, 0))
-        picture.paste(tile, (number % 5 * side, number // 5 * side))
+            tile[small & ~ndimage.binary_erosion(small)] = colour
+        name = Path(row["filename"]).stem[:36] if shown else f"{row['source']}, {row['view']}, {row['label3']}"
+        image = Image.fromarray(tile)
+        ImageDraw.Draw(image).text((4, 4), f"{found['dice']:.3f} {name}", fill=(255, 255, 0) if shown else (0, 0, 0))
+        picture.paste(image, (number % 5 * side, number // 5 * side))
     return picture
 
 
@@ -169,10 +176,11 @@ if __name__ == "__main__":
     parser.add_argument("index", type=Path)
     parser.add_argument("--limit", type=int, default=10**6)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--outlines", type=Path)
     parser.add_argument("--per-image", type=Path)
     parser.add_argument("--speed", type=int, default=60, help="images to time, 0 for none")
     arguments = parser.parse_args()
-    accuracy(arguments.index, arguments.limit, arguments.sheet, arguments.per_image)
+    accuracy(arguments.index, arguments.limit, arguments.sheet, arguments.outlines, arguments.per_image)
     if arguments.speed:
         chosen = validation(arguments.index)[: arguments.speed]
         speed([arguments.index.parent / row["filename"] for row in chosen])

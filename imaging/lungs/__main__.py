@@ -14,14 +14,12 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from imaging import batch
-from imaging.formats import decode
+from imaging.formats import decode, write_png
 from imaging.lungs import regions
 from imaging.lungs.segmentation import Convention, segment
 from imaging.quality.view import recognise
@@ -130,10 +128,10 @@ def _mask(pixels: NDArray[np.float32], convention: Convention) -> NDArray[np.boo
     return np.rot90(segment(np.rot90(pixels, turns), convention).mask, -turns)
 
 
-def _save(pixels: NDArray[Any], target: Path) -> None:
+def _save(pixels: NDArray[np.uint8] | NDArray[np.bool_], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    Image.fromarray(pixels).save(part, "PNG")
+    write_png(pixels, part)
     part.replace(target)
 
 

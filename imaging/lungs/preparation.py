@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.exposure import equalize_adapthist
 
-CLAHE_CLIP_LIMIT = 0.02
-"""Contrast limit of `skimage.exposure.equalize_adapthist`, 0..1."""
+CLAHE_CLIP_LIMIT, CLAHE_TILES = 3.0, (8, 8)
+"""Contrast limited adaptive histogram equalisation (Zuiderveld 1994), as `cv2.createCLAHE` counts both."""
 CLIPPED_PERCENTILES = (0.5, 99.5)
 """Grey values outside these percentiles of the picture (markers, collimator edges) do not set the contrast."""
 _GRID = 512
@@ -103,13 +103,25 @@ def fit(pixels: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], Fr
     return canvas, frame
 
 
+def enhance(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A (H, W) image in 0..1 with its contrast enhanced (CLAHE), 8 bit."""
+    clahe = cv2.createCLAHE(clipLimit=CLAHE_CLIP_LIMIT, tileGridSize=CLAHE_TILES)
+    return np.asarray(clahe.apply(np.rint(pixels * 255).astype(np.uint8)), dtype=np.uint8)
+
+
 def standardise(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Enhance the contrast (CLAHE) of a canvas in 0..1 and bring it to mean 0 and standard deviation 1, float32."""
-    enhanced = equalize_adapthist(canvas, clip_limit=CLAHE_CLIP_LIMIT).astype(np.float32)
+    """`enhance` a canvas in 0..1 and bring it to mean 0 and standard deviation 1, float32."""
+    enhanced = enhance(canvas).astype(np.float32) / 255
     return np.asarray((enhanced - enhanced.mean()) / max(float(enhanced.std()), 1e-6), dtype=np.float32)
 
 
 def prepare(pixels: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], Frame]:
-    """`fit` and `standardise` in one: the network's (size, size) float32 input, and where the picture lies on it."""
+    """`fit` and `standardise` in one: the network's (size, size) float32 input, and where the picture lies on it.
+
+    Raises ValueError as `fit` does, and where all but a hundredth of the picture has one value.
+    """
     canvas, frame = fit(pixels, size)
+    low, high = np.percentile(canvas[frame.on_canvas()], CLIPPED_PERCENTILES)
+    if not high > low:
+        raise ValueError("the image is all but constant")
     return standardise(canvas), frame

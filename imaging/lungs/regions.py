@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.exposure import equalize_adapthist
 
-from imaging.lungs.preparation import CLAHE_CLIP_LIMIT, CLIPPED_PERCENTILES
+from imaging.lungs.preparation import CLIPPED_PERCENTILES, enhance
 
 SIZE = 512
 MARGIN = 0.03
@@ -79,9 +78,7 @@ def _shown(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.u
         Image.fromarray(np.ascontiguousarray(pixels, np.float32)).resize((width, height), Image.Resampling.LANCZOS)
     )
     low, high = np.percentile(shrunk, CLIPPED_PERCENTILES)
-    scaled = np.clip((shrunk - low) / max(float(high - low), 1e-6), 0, 1)
-    enhanced = equalize_adapthist(scaled, clip_limit=CLAHE_CLIP_LIMIT)
-    return np.asarray(np.rint(enhanced * 255), dtype=np.uint8)
+    return enhance(np.clip((shrunk - low) / max(float(high - low), 1e-6), 0, 1))
 
 
 def _resized_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:

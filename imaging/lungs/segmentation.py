@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -54,8 +55,8 @@ def segment(pixels: NDArray[np.float32], convention: Convention = "full") -> Seg
 
     pixels: (H, W) float, bright = dense, any range. convention: "full" has the lung behind the heart in the mask,
     "field" has not. An image without contrast gives an empty mask with confidence 0. Raises ValueError unless the
-    array has two dimensions and the convention is known. U-Net after Ronneberger et al. 2015 with SELU and Dice loss
-    as Prazuch et al. used them; see training/MODEL_CARD.md.
+    array has two dimensions and the convention is known. U-Net after Ronneberger et al. 2015; see
+    training/MODEL_CARD.md.
     """
     conventions: list[str] = NETWORK.facts["conventions"]
     if convention not in conventions:
@@ -121,8 +122,6 @@ def _closer(mask: NDArray[np.bool_], shape: tuple[int, int]) -> tuple[slice, sli
 
 def _enlarged(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """`preparation.resize`, ten times as fast where nothing shrinks; the values agree to the last bits of a float32."""
-    import cv2  # the training environment imports this module and has no OpenCV
-
     if height < pixels.shape[0] or width < pixels.shape[1]:
         return resize(pixels, height, width)
     enlarged = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)

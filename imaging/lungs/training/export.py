@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from imaging.lungs.training.model import CONVENTIONS, Probabilities, UNet
+from imaging.lungs.training.model import CONVENTIONS, Probabilities, UNet, fold
 
 OPSET = 17
 
@@ -24,7 +24,7 @@ def export(checkpoint: Path, folder: Path, version: str) -> Path:
     saved = torch.load(checkpoint, weights_only=True)
     network = UNet()
     network.load_state_dict(saved["network"])
-    model, size = Probabilities(network).eval(), int(saved["size"])
+    model, size = Probabilities(fold(network)).eval(), int(saved["size"])
     image = torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(0))
     target = folder / "lungs.onnx"
     candidate = target.with_suffix(".new")
