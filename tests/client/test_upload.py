@@ -79,8 +79,8 @@ class Desk:
         return list(answer.json()["results"])
 
     def batch(self, title: str) -> int:
-        (found,) = [batch["id"] for batch in self.ask("batches/") if batch["title"] == title]
-        return int(str(found))
+        newest, *_ = [batch["id"] for batch in self.ask("batches/") if batch["title"] == title]
+        return int(str(newest))
 
     def state(self) -> Path:
         return self.home / "cxr" / "uploads.sqlite3"
@@ -197,7 +197,7 @@ class Line:
                     self.stuck.set()
                     while self._freezes and client.recv(16_384):
                         pass
-                    client.shutdown(socket.SHUT_RDWR)
+                    client.close()
                     break
                 portal.sendall(data)
                 self.passed += len(data)
