@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils.functional import Promise
 
-from datasets.models import Dataset, Release, ReleaseItem, SegmentationEntry, SegmentationSource, Set
+from datasets.models import Dataset, Radiograph, Release, ReleaseItem, SegmentationEntry, SegmentationSource, Set
 from datasets.selectors.catalogue import DAY, cache_key
 
 
@@ -58,11 +58,16 @@ def released_sources(release: Release) -> list[SourceCounts]:
 def current_sources(dataset: Dataset) -> list[SourceCounts]:
     """The sources as they are now, released or not."""
     rows = (
-        dataset.entries.order_by()
+        _entries(dataset)
+        .order_by()
         .values_list("source", "set")
         .annotate(masks=Count("pk"), images=Count("pk", filter=~Q(image="")))
     )
     return _counts(dataset.sources.all(), rows, {})
+
+
+def _entries(dataset: Dataset) -> QuerySet[SegmentationEntry]:
+    return dataset.entries.exclude(radiograph__status=Radiograph.Status.WITHDRAWN)
 
 
 def _counts(
@@ -100,7 +105,7 @@ def released_masks(release: Release, *, source_id: int | None = None, set: str =
 
 def current_masks(dataset: Dataset, *, source_id: int | None = None, set: str = "") -> QuerySet[SegmentationEntry]:
     """The masks as they are now, in the order in which a release would have them."""
-    entries = dataset.entries.select_related("source").order_by("source__source_id", "pk")
+    entries = _entries(dataset).select_related("source").order_by("source__source_id", "pk")
     if source_id is not None:
         entries = entries.filter(source__source_id=source_id)
     return entries.filter(set=set) if set else entries

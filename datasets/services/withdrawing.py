@@ -4,11 +4,12 @@ from functools import partial
 
 from django.core.files.storage import storages
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from datasets.errors import DatasetError
-from datasets.models import Dataset, Radiograph
+from datasets.models import Dataset, Radiograph, ReleaseItem
 from datasets.services.library import withdraw_radiograph
 
 
@@ -18,9 +19,11 @@ def withdraw_unreleased(*, user: User, radiograph: Radiograph) -> Radiograph:
 
     Raises DatasetError where a release has it (also one that is being built), or where it is withdrawn already."""
     # A release takes its images under this lock: it has this one before us, or not at all.
-    Dataset.objects.select_for_update().get(pk=radiograph.dataset_id)
-    items = radiograph.release_items.select_related("release").order_by("release_id")
-    if (item := items.first()) is not None:
+    collections = radiograph.segmentation_entries.values("dataset")
+    list(Dataset.objects.select_for_update().filter(Q(pk=radiograph.dataset_id) | Q(pk__in=collections)).order_by("pk"))
+    # Also as the image of a hand-drawn mask.
+    items = ReleaseItem.objects.filter(Q(radiograph=radiograph) | Q(entry__radiograph=radiograph))
+    if (item := items.select_related("release").order_by("release_id").first()) is not None:
         raise DatasetError(
             _("It is in release {version} of the dataset already. Ask the data manager to withdraw it.").format(
                 version=item.release.version
@@ -33,7 +36,9 @@ def withdraw_unreleased(*, user: User, radiograph: Radiograph) -> Radiograph:
 
 def destroy_withdrawn() -> int:
     """Destroys what a crash left of images that were withdrawn before any release; returns of how many."""
-    withdrawn = Radiograph.objects.filter(status=Radiograph.Status.WITHDRAWN, release_items=None)
+    withdrawn = Radiograph.objects.filter(
+        status=Radiograph.Status.WITHDRAWN, release_items=None, segmentation_entries__release_items=None
+    ).distinct()
     return sum(_destroy(pk) for pk in withdrawn.values_list("pk", flat=True))
 
 
@@ -43,6 +48,8 @@ def _destroy(radiograph_id: int) -> bool:
     paths = [row.file.name, *row.masks.values_list("file", flat=True)]
     if (region := getattr(row, "region", None)) is not None:
         paths += [region.image.name, region.mask.name]
+    for entry in row.segmentation_entries.all():
+        paths += [entry.mask.name, entry.image.name]
     library = storages["library"]
     there = [path for path in paths if path and library.exists(path)]
     for path in there:

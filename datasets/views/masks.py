@@ -103,6 +103,8 @@ def imported_thumbnail(request: HttpRequest, pk: int) -> HttpResponse:
 def _thumbnail(path: str) -> HttpResponse:
     """The mask at THUMBNAIL px as an 8-bit PNG; the file never changes under its path."""
     out = BytesIO()
+    if not storages["library"].exists(path):
+        raise Http404
     with storages["library"].open(path) as file, Image.open(file, formats=["PNG"]) as image:
         small = image.convert("L")
         small.thumbnail((THUMBNAIL, THUMBNAIL))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.files.storage import storages
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
@@ -18,6 +19,7 @@ from accounts.errors import AccountsError
 from accounts.models import User
 from datasets import services
 from datasets.models import Archive, Dataset, Radiograph, Release, SegmentationEntry
+from datasets.services.withdrawing import withdraw_unreleased
 from portal.demo import masks as demo
 from portal.demo import texts
 from tests.datasets.library import Library, content, new_file
@@ -136,8 +138,29 @@ def test_an_image_that_was_withdrawn_takes_its_mask_along(folder: Folder, librar
     folder.row(radiograph=radiograph.filename, set="train")
     folder.run(*folder.with_images())
     assert publish(folder).items.count() == 4
+    with pytest.raises(services.DatasetError, match=r"release 1\.0"):
+        withdraw_unreleased(user=library.manager, radiograph=radiograph)
     Radiograph.objects.filter(pk=radiograph.pk).update(status="withdrawn")
     assert publish(folder, "1.1").items.count() == 3
+
+
+def test_an_image_that_its_hospital_takes_back_leaves_no_mask_file(
+    folder: Folder, library: Library, client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    out = io.BytesIO()
+    Image.fromarray(picture(7)).save(out, format="PNG")
+    radiograph = library.add(image=new_file(out.getvalue()), width=320, height=340)
+    folder.row(radiograph=radiograph.filename, set="train")
+    folder.run(*folder.with_images())
+    entry = radiograph.segmentation_entries.get()
+    with django_capture_on_commit_callbacks(execute=True):
+        withdraw_unreleased(user=library.manager, radiograph=radiograph)
+    library_files = storages["library"]
+    assert not library_files.exists(str(entry.mask.name))
+    assert not library_files.exists(str(entry.image.name))
+    client.force_login(folder.manager, backend="django.contrib.auth.backends.ModelBackend")
+    assert entry.filename not in client.get(reverse("datasets:manage_masks", args=["masks"])).content.decode()
+    assert client.get(reverse("datasets:manage_mask_thumbnail", args=[entry.pk])).status_code == 404
 
 
 def test_it_is_asked_for_as_a_whole(folder: Folder, library: Library, client: Client) -> None:

@@ -22,8 +22,9 @@ DESCRIPTION = f"""
 Imports the lung masks that the table INDEX (CSV) lists, row by row, into the segmentation collection DATASET.
 
 Columns: {", ".join(COLUMNS.values())}. Only mask and source are needed; --column gives other headings, e.g.
---column set=split, or passes over one: --column source=. mask and image are paths within --root. filename is the published name (default: the mask's); its
-folder and ending are cut off. radiograph names an accepted image of ours that the mask was drawn on.
+--column set=split, or passes over one: --column source=. mask and image are paths within --root. filename is the
+published name (default: the mask's); its folder and ending are cut off. radiograph names an accepted image of ours that
+the mask was drawn on.
 
 It can be stopped and started again: what is there already is skipped. Rows with problems are listed by number and
 bring in nothing; the exit status is 1 then.
