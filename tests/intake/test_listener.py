@@ -133,10 +133,10 @@ def test_storescu_stores_and_the_image_goes_its_way(
     assert (file.hospital, file.group) == (world.hospital, None)
     with originals.opened(file.pk, file.sha256) as original:
         stored = pydicom.dcmread(io.BytesIO(original.read()))
-    # Written in Implicit VR, as storescu prefers, a private attribute has no representation of its own.
+    # In Implicit VR, which storescu prefers, private attributes lose their representation and pixels are OW.
     for kept, given in zip(stored, sent, strict=True):
         assert kept.tag == given.tag
-        assert kept.tag.is_private or kept == given
+        assert kept.tag.is_private or kept.value == given.value
     services.run_stage(file.pk, "task")
     file.refresh_from_db()
     assert (file.stage, file.facts["sop_class"]) == (Stage.DEIDENTIFY, CR)
