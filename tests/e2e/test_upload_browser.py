@@ -99,4 +99,5 @@ def test_a_folder_arrives_once_over_a_cut_and_a_reload(
     refused = page.locator("[data-upload-outcome]")
     expect(refused).to_contain_text("again.dcm", timeout=WAIT)
     expect(refused).to_contain_text("Your hospital sent the same file")
+    expect(page.locator(".uppy-Dashboard")).not_to_contain_text("failed")
     assert faults == []

@@ -73,8 +73,12 @@ export async function openDropArea(area) {
       outcome.signedOut();
     } else if (outcome.isFinal(response)) {
       outcome.refused(file, response);
-      // Trying again would not help, so that only what may be retried stays in the area.
-      queueMicrotask(() => uppy.removeFile(file.id));
+      // Trying again would not help, so that only what may be retried stays in the area, and it goes on with the rest.
+      queueMicrotask(() => {
+        uppy.removeFile(file.id);
+        uppy.setState({ error: null });
+        uppy.hideInfo();
+      });
     }
   });
   for (const event of ["resume-all", "retry-all", "upload-retry"]) {
