@@ -204,10 +204,11 @@ class UploadedFile(Demographics):
             models.Index(fields=["hospital", "size"], condition=Q(purged_at=None), name="upload_waiting_bytes"),
         ]
         constraints = [
-            # The same bytes twice from one hospital are one file, unless the first was turned away or taken back.
+            # The same bytes twice from one hospital are one file, unless the first was turned away or taken back. What
+            # is in a ZIP file recognises itself, should that come again.
             models.UniqueConstraint(
                 fields=["hospital", "sha256"],
-                condition=~Q(stage__in=["rejected", "withdrawn"]) & ~Q(sha256=""),
+                condition=~Q(stage__in=["rejected", "withdrawn", "unpacked"]) & ~Q(sha256=""),
                 name="upload_bytes_once_per_hospital",
             ),
             models.UniqueConstraint(

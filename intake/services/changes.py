@@ -39,6 +39,9 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
 def _stage_to_repeat(row: UploadedFile) -> Stage:
     last = row.runs.order_by("-started_at", "-pk").first()
     stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
+    if not row.sha256:
+        # It gave way to the same bytes, should they be sent again; inspection looks whether they were.
+        return Stage.INSPECT
     if last is None or stage in NEEDS_ORIGINAL:
         return stage
     # A candidate that is damaged, or was made for another patient, has to be made anew.

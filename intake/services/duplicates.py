@@ -31,6 +31,11 @@ class Repeated(Exception):  # noqa: N818 (the name says what happened to the fil
         }
 
 
+def received_sha256(file: UploadedFile) -> str:
+    """What the original has to be, also of a file that gave way (`moves.give_way`); empty where it came in pieces."""
+    return file.sha256 or str(file.facts.get("received_sha256", ""))
+
+
 def settle_bytes(file: UploadedFile, sha256: str) -> None:
     """Writes the SHA-256 (hex) of the original on a row that came without one. Raises Repeated."""
     if file.sha256 != sha256:
@@ -66,4 +71,5 @@ def find(hospital_id: int, field: str, values: list[str], but: UploadedFile | No
     same = UploadedFile.objects.filter(hospital_id=hospital_id, **{f"{field}__in": values})
     if but is not None:
         same = same.exclude(pk=but.pk)
-    return same.exclude(stage__in=TURNED_AWAY).order_by("received_at").first()
+    # A ZIP file that was unpacked stands in nobody's way: what was in it may have been withdrawn since.
+    return same.exclude(stage__in=[*TURNED_AWAY, Stage.UNPACKED]).order_by("received_at").first()

@@ -3,8 +3,11 @@
 from django.utils import timezone
 
 from audit.services import record
-from intake.models import WORK_STAGES, Stage, StageRun, UploadedFile
+from intake.models import NEEDS_ORIGINAL, WORK_STAGES, Stage, StageRun, UploadedFile
 from intake.services.publishing import publish_on_commit
+
+# Reasons for which nobody has the bytes any more.
+ORIGINAL_LOST = ("damaged", "original_purged")
 
 
 def close_running(row: UploadedFile, status: str, code: str) -> None:
@@ -28,9 +31,19 @@ def move(row: UploadedFile, stage: Stage) -> None:
         publish_on_commit(row.pk)
 
 
+def give_way(row: UploadedFile) -> None:
+    """The bytes of the (locked) row are gone or spoiled: the same may be sent again, and is no duplicate of this. What
+    they were is kept, so that a damaged original is not taken for a good one when it is tried once more."""
+    if row.sha256:
+        row.facts["received_sha256"] = row.sha256
+    row.sha256 = row.instance_hash = ""
+
+
 def set_aside(row: UploadedFile, code: str, message: str = "") -> None:
     """Moves the (locked) row to the people's table with the reason; the original stays."""
     stage = row.stage
+    if code in ORIGINAL_LOST and stage in NEEDS_ORIGINAL:
+        give_way(row)
     row.reason_code, row.reason = code, message
     move(row, Stage.SET_ASIDE)
     record("file.set_aside", about=row, stage=stage, code=code)

@@ -12,9 +12,9 @@ from accounts.models import Hospital
 from audit.services import record
 from datasets.models import Dataset, DiagnosisGroup
 from intake import names
-from intake.models import Stage, UploadBatch, UploadedFile
+from intake.models import UploadBatch, UploadedFile
 from intake.quarantine import Sealed
-from intake.services import limits
+from intake.services import duplicates, limits
 from intake.services.describing import describe_arrival
 from intake.services.errors import Duplicate, IntakeError
 from intake.services.patients import set_patient
@@ -125,13 +125,7 @@ def _duplicate(hospital_id: int, sha256: str) -> Duplicate | None:
 
 
 def _same_bytes(hospital_id: int, sha256: str) -> UploadedFile | None:
-    if not sha256:
-        return None
-    return (
-        UploadedFile.objects.filter(hospital_id=hospital_id, sha256=sha256)
-        .exclude(stage__in=[Stage.REJECTED, Stage.WITHDRAWN])
-        .first()
-    )
+    return duplicates.find(hospital_id, "sha256", [sha256]) if sha256 else None
 
 
 def _duplicate_words(earlier: UploadedFile) -> str:

@@ -21,7 +21,7 @@ from intake import candidates, keys
 from intake.models import Priority, Stage, UploadedFile
 from intake.quarantine import Damaged, open_original, workspace
 from intake.services.describing import describe_inspected
-from intake.services.duplicates import settle_bytes, settle_instance
+from intake.services.duplicates import received_sha256, settle_bytes, settle_instance
 from intake.services.enhancing import enhanced
 from intake.services.outcomes import Outcome
 from intake.services.patients import identify
@@ -45,7 +45,7 @@ def _inspect(file: UploadedFile) -> Outcome:
         return unpack(file)
     with workspace(file.pk) as work:
         original = work / "original"
-        sha256 = open_original(file.pk, file.sha256, original)
+        sha256 = open_original(file.pk, received_sha256(file), original)
         # All that is known of bytes that came in pieces; age has authenticated each piece.
         if original.stat().st_size != file.size:
             raise Damaged("another size than received")

@@ -11,8 +11,17 @@ from django.utils import timezone
 
 from audit.services import record
 from intake import candidates, quarantine
-from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, PartialUpload, RefusedEntry, StageRun, UploadedFile
-from intake.services.moves import close_running, set_aside
+from intake.models import (
+    FINAL_STAGES,
+    NEEDS_ORIGINAL,
+    WORK_STAGES,
+    PartialUpload,
+    RefusedEntry,
+    Stage,
+    StageRun,
+    UploadedFile,
+)
+from intake.services.moves import close_running, give_way, set_aside
 from intake.services.partial import sweep_partials
 from intake.services.publishing import publish
 
@@ -74,6 +83,9 @@ def _destroy_original(file_id: uuid.UUID) -> None:
         if row.stage in NEEDS_ORIGINAL:
             close_running(row, StageRun.Status.FAILED, ORIGINAL_PURGED)
             set_aside(row, ORIGINAL_PURGED)
+        elif row.stage == Stage.SET_ASIDE and "output" not in row.deid_report:
+            give_way(row)
+            row.save()
         record("file.purged", about=row, stage=row.stage)
 
 

@@ -4,10 +4,14 @@ export of the same SOP instance."""
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
+from django.core.files.storage import storages
+from django.utils import timezone
 
 from audit.models import Event
 from intake import keys, quarantine, services, words
@@ -141,3 +145,35 @@ def test_a_repeated_run_of_the_same_file_is_no_duplicate_of_itself(send: Send, w
     file = _inspected(send(dicom))
     UploadedFile.objects.filter(pk=file.pk).update(stage=Stage.INSPECT)
     assert _inspected(file).stage == Stage.DEIDENTIFY
+
+
+def test_bytes_that_were_lost_may_be_sent_again(send: Send, dicom: bytes) -> None:
+    """Or the hospital would be told that they are here, by a portal that has them no more."""
+    lost = send(dicom)
+    quarantine.remove(lost.pk)
+    lost = _inspected(lost)
+    assert (lost.stage, lost.reason_code) == (Stage.SET_ASIDE, "damaged")
+    assert _inspected(send(dicom)).stage == Stage.DEIDENTIFY
+
+
+def test_what_was_changed_on_the_disk_stays_damaged_however_often_it_is_tried(
+    send: Send, world: World, dicom: bytes
+) -> None:
+    file = send(dicom)
+    other = quarantine.seal(io.BytesIO(dicom[:-1] + b"x"))
+    folder = Path(storages["quarantine"].path(str(file.pk))).parent
+    (folder / str(other.id)).replace(folder / str(file.pk))
+    for _ in range(2):
+        file = _inspected(file)
+        assert (file.stage, file.reason_code) == (Stage.SET_ASIDE, "damaged")
+        services.retry(file, world.curator)
+
+
+@pytest.mark.parametrize("inspected", [False, True])
+def test_what_was_destroyed_in_time_may_be_sent_again(send: Send, inspected: bool) -> None:
+    file = send(b"this is no image")
+    if inspected:
+        assert _inspected(file).reason_code == "not_an_image"
+    UploadedFile.objects.filter(pk=file.pk).update(received_at=timezone.now() - timedelta(days=400))
+    services.purge()
+    assert send(b"this is no image").stage == Stage.INSPECT

@@ -373,3 +373,13 @@ def test_a_zip_in_a_zip_is_not_even_opened_when_it_is_the_quine(send: Send) -> N
     file = _unpacked(send(_zip(("r.zip", inner))))
     assert _refused(file) == {"r.zip": "nested"}
     assert zips.ZipRefused("zip_nothing").code == file.reason_code
+
+
+def test_the_same_zip_again_brings_back_what_was_withdrawn(send: Send, world: World) -> None:
+    content = _zip(("a.png", _picture(1)), ("b.png", _picture(2)))
+    first = _unpacked(send(content))
+    for file in first.contents.all():
+        if names.reveal(file.sealed_name) == "a.png":
+            services.withdraw(file, world.hospital_user)
+    again = _unpacked(send(content))
+    assert (again.stage, _contents(again), _refused(again)) == (Stage.UNPACKED, ["a.png"], {"b.png": "duplicate"})

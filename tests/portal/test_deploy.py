@@ -167,6 +167,13 @@ def test_nginx_keeps_no_upload_on_its_disk() -> None:
     assert re.search(r"^\s*proxy_max_temp_file_size 0;", configuration, re.MULTILINE)
 
 
+def test_nginx_lets_radiographs_through_wherever_they_come_in() -> None:
+    configuration = (ROOT / "deploy/nginx.conf").read_text()
+    blocks = dict(re.findall(r"location (?:[~=] )?(\S+) \{([^}]*)\}", configuration))
+    roomy = {place for place, settings in blocks.items() if "client_max_body_size 20g;" in settings}
+    assert roomy == {r"^/(uploads/\d+/|api/v1/batches/\d+/files/)$", "/uploads/tus/", "/dicom-web/"}
+
+
 def test_the_image_has_the_whole_program_and_nothing_private() -> None:
     patterns = (ROOT / ".dockerignore").read_text().splitlines()
     assert next(line for line in patterns if line and not line.startswith("#")) == "*", "an allow-list"
