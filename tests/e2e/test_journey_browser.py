@@ -94,7 +94,7 @@ def _prepare(manager: Page, portal: Installation) -> None:
 
 
 def _upload(desk: Page, portal: Installation, files: list[Path], tmp_path: Path) -> None:
-    """A hospital user accepts the invitation, uploads three files with one diagnosis and three by a table."""
+    """A hospital user accepts the invitation, drops three files with one diagnosis, and sends three with a table."""
     desk.goto(portal.link("desk@hospital.example", "/invitations/"))
     desk.get_by_label("Your name").fill("Hanna Desk")
     desk.locator("[name=password1]").fill(PASSWORD)
@@ -110,10 +110,11 @@ def _upload(desk: Page, portal: Installation, files: list[Path], tmp_path: Path)
             chooser.select_option(index=1)
     desk.locator("main form button[type=submit]").last.click()
     expect(desk).to_have_url(re.compile(r"/uploads/\d+/"))
-    desk.locator("input[name=files]").set_input_files(files[:3])
-    desk.locator("main select[name=group]").select_option(label="NORMAL")
-    desk.get_by_role("button", name="Upload").click()
-    expect(desk.get_by_role("main")).to_contain_text(files[0].name)
+    desk.locator("input.uppy-Dashboard-input").first.set_input_files(files[:3])
+    desk.locator("#id_group").select_option(label="NORMAL")
+    desk.get_by_role("button", name="Upload 3 files").click()
+    expect(desk.locator("#files")).to_contain_text(files[0].name)
+    expect(desk.locator(".uppy-StatusBar")).to_contain_text("Complete")
     table = tmp_path / "table.csv"
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -121,6 +122,7 @@ def _upload(desk: Page, portal: Installation, files: list[Path], tmp_path: Path)
         writer.writerow([files[3].name, "NORMAL", "F", 61, "no", "", "key-3"])
         writer.writerow([files[4].name, "PNEUMONIA", "M", 47, "yes", "12.5", "key-4"])
         writer.writerow([files[5].name, "PNEUMONIA", "M", 47, "", "", "key-4"])
+    desk.goto(desk.url + "?plain=1")
     desk.locator("input[name=files]").set_input_files(files[3:])
     desk.locator("input[name=table]").set_input_files(table)
     desk.get_by_role("button", name="Upload").click()
