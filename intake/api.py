@@ -93,7 +93,7 @@ class BatchFiles(ListAPIView[UploadedFile]):
         fields = [field for field in UploadForm.field_order if field not in request.FILES]
         data: dict[str, Any] = {field: request.POST.get(field, "") for field in fields}
         if class_id := request.POST.get("class_id", ""):
-            group = batch.dataset.groups.filter(class_id=class_id).first() if class_id.isdecimal() else None
+            group = selectors.group_of(batch.dataset, class_id)
             if group is None:
                 return Response({"class_id": ["The dataset has no such class."]}, status.HTTP_400_BAD_REQUEST)
             data["group"] = group.pk

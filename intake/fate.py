@@ -57,7 +57,7 @@ def _local(moment: Any) -> str:
 
 def _line(cells: list[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
+    csv.writer(buffer, quoting=csv.QUOTE_ALL).writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
     return buffer.getvalue()
 
 

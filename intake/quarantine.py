@@ -48,7 +48,7 @@ class Sealed:
     """What a finished `Sealer` leaves: the blob lies under `str(id)`; size and SHA-256 are the plaintext's, and so are
     the first HEAD bytes in `head` (empty where they are not known any more).
 
-    `kept` is set when a row takes the blob over; until then whoever holds this removes the blob in the end."""
+    `kept` is set when a row has the blob; until then whoever holds this removes the blob in the end."""
 
     id: uuid.UUID
     size: int

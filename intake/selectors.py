@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from datasets.models import Dataset
+from datasets.models import Dataset, DiagnosisGroup
 from datasets.models.collection import Quality
 from intake import names
 from intake.models import WORK_STAGES, DescriptionRow, Stage, UploadBatch, UploadedFile
@@ -53,6 +53,11 @@ class Progress:
     def waiting_for_hospital(self) -> int:
         """Files that go no further until the hospital says their diagnosis."""
         return self.counts[Stage.DESCRIBE]
+
+
+def group_of(dataset: Dataset, class_id: str) -> DiagnosisGroup | None:
+    """The dataset's diagnosis of that class id, which may be any text from outside; None if there is none."""
+    return dataset.groups.filter(class_id=class_id).first() if class_id.isdecimal() and len(class_id) < 10 else None
 
 
 def open_datasets() -> QuerySet[Dataset]:

@@ -24,7 +24,7 @@ from intake.quarantine import Sealed
 from intake.resumable import Appender
 from intake.services import limits
 from intake.services.errors import IntakeError
-from intake.services.patients import identify
+from intake.services.patients import PatientUnclear, identify
 from intake.services.receiving import receive_file
 from intake.tus import protocol
 from intake.tus.description import describe
@@ -115,6 +115,7 @@ def hold(row: PartialUpload, wait: float = BUSY_SECONDS) -> Iterator[Held]:
             if row.offset == row.length and UploadedFile.objects.filter(pk=row.pk).exists():
                 _close(row)
             if row.finished_at is not None:
+                _leave_no_blob(row)
                 yield _finished(row)
                 return
             if row.expires_at <= timezone.now():
@@ -126,6 +127,12 @@ def hold(row: PartialUpload, wait: float = BUSY_SECONDS) -> Iterator[Held]:
             yield Held(row, appender)
     except OSError as error:
         raise _failed(row, error) from None
+
+
+def _leave_no_blob(row: PartialUpload) -> None:
+    """Taking the lock made the blob anew, empty, where its bytes are destroyed already."""
+    if row.refusal_code or UploadedFile.objects.filter(pk=row.pk).exclude(purged_at=None).exists():
+        quarantine.remove(row.pk)
 
 
 def _finished(row: PartialUpload) -> Held:
@@ -193,7 +200,8 @@ def _advance(row: PartialUpload, appender: Appender) -> None:
 def finish(held: Held) -> None:
     """Takes the file over when all of it is there; doing it again changes nothing.
 
-    Raises IntakeError when it is refused; that is remembered, and the bytes are gone."""
+    Raises IntakeError when it is refused; that is remembered, and the bytes are gone. Raises StorageFailed where a key
+    of the ring is missing: the bytes stay, and the sweep or the next request tries again."""
     row = held.row
     if held.appender is None or row.offset < row.length:
         return
@@ -203,12 +211,16 @@ def finish(held: Held) -> None:
             batch=row.batch,
             user=row.user,
             name=description.name,
-            sealed=Sealed(row.pk, row.length, row.sha256),
+            sealed=Sealed(row.pk, row.length, row.sha256, kept=True),
             group=description.group,
             demographics=description.demographics,
             patient_key=description.patient_key,
             limited=False,
         )
+    except PatientUnclear:
+        # Whoever runs the portal can mend that; the bytes are acknowledged, so they wait here.
+        logger.error("partial_upload_waits_for_key", upload=str(row.pk))
+        raise StorageFailed from None
     except IntakeError as error:
         _refuse(row, error)
         raise

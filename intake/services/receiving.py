@@ -66,7 +66,7 @@ def receive_file(
         raise
     # From here on the blob stays: were the answer to the commit lost, the row could be there. Without a row the
     # sweep removes it a day later.
-    sealed.kept = True
+    keeper, sealed.kept = sealed.kept, True
     try:
         with transaction.atomic():
             if limited:
@@ -81,7 +81,7 @@ def receive_file(
         refusal = error if isinstance(error, IntakeError) else _duplicate(batch.hospital_id, sealed.sha256)
         if refusal is None:
             raise
-        sealed.kept = False
+        sealed.kept = keeper
         sealed.discard()
         raise refusal from None
     return file

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from datasets.models import DiagnosisGroup
+from intake import selectors
 from intake.forms import DescriptionForm
 from intake.models import UploadBatch
 from intake.services.errors import IntakeError
@@ -37,7 +38,7 @@ def describe(metadata: Mapping[str, str], batch: UploadBatch, *, strict: bool = 
     are somebody else's. Raises BadMetadata, or (not `strict`) leaves out what is wrong."""
     group = None
     if class_id := metadata.get("class_id", "").strip():
-        group = batch.dataset.groups.filter(class_id=class_id).first() if class_id.isdecimal() else None
+        group = selectors.group_of(batch.dataset, class_id)
         if group is None and strict:
             raise BadMetadata(_("This diagnosis does not belong to the dataset of the batch. Choose another one."))
     form = _Form({**metadata, "group": group.pk if group is not None else ""}, dataset=batch.dataset)

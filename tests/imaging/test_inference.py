@@ -33,7 +33,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_first_output_comes_back() -> None:
-    assert VIEW(**BOTH).shape == (2, 9)
+    assert VIEW(**BOTH).shape == (2, 13)
     assert VIEW(**BOTH).dtype == np.float32
 
 

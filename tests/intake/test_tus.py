@@ -19,10 +19,10 @@ from django.utils import timezone
 from accounts.models import ApiToken, HospitalMembership
 from accounts.tokens import secret_hash
 from audit.models import Event
-from intake import names, quarantine, resumable
+from intake import names, quarantine, resumable, services
 from intake.models import PartialUpload, Stage, UploadedFile
 from intake.quarantine import SEGMENT, open_original
-from intake.services import partial, sweep
+from intake.services import partial, patients, sweep
 from intake.tus import body
 from intake.tus.protocol import CONTENT_TYPE
 from tests.intake.conftest import all_bytes
@@ -536,3 +536,34 @@ class TestCutLines:
         assert ours.gettimeout() is None
         ours.close()
         theirs.close()
+
+
+class TestWhatIsMendedElsewhere:
+    def test_bytes_wait_for_a_key_that_is_missing(
+        self, tus: Tus, dicom: bytes, monkeypatch: pytest.MonkeyPatch, world: World
+    ) -> None:
+        url = tus.begin(len(dicom), patient_key="4711")
+        with monkeypatch.context() as patched:
+            patched.setattr(patients, "identify", _without_key)
+            assert tus.patch(url, 0, dicom).status_code == 507
+        assert quarantine.exists(PartialUpload.objects.get().pk)
+        assert tus.head(url).status_code == 200
+        assert tus.patch(url, len(dicom), b"")["Upload-File"]
+        assert _only_file(world).patient_key_hash
+
+    def test_no_empty_blob_stays_where_the_file_is_destroyed(self, tus: Tus, dicom: bytes, world: World) -> None:
+        url = tus.begin(len(dicom))
+        tus.patch(url, 0, dicom)
+        PartialUpload.objects.update(finished_at=None)  # its request was killed after the last byte
+        services.withdraw(_only_file(world), world.hospital_user)
+        services.clean_up(_only_file(world).pk)
+        assert tus.head(url).status_code == 410
+        assert not quarantine.exists(_only_file(world).pk)
+
+    @pytest.mark.parametrize("class_id", ["9" * 5000, "9" * 19, "²", "-1", "1e3"])
+    def test_a_class_that_is_no_number(self, tus: Tus, class_id: str) -> None:
+        assert tus.create(10, class_id=class_id).status_code == 400
+
+
+def _without_key(*args: object, **kwargs: object) -> None:
+    raise patients.PatientUnclear
