@@ -60,6 +60,7 @@ CXR_STAGE_MAX_ATTEMPTS = env.int("CXR_STAGE_MAX_ATTEMPTS", default=3)
 CXR_SWEEP_SECONDS = env.int("CXR_SWEEP_SECONDS", default=30)
 CXR_RETENTION_DAYS = env.int("CXR_RETENTION_DAYS", default=90)
 CXR_NAME_RETENTION_DAYS = env.int("CXR_NAME_RETENTION_DAYS", default=30)
+CXR_WEB_THREADS = env.int("CXR_WEB_THREADS", default=16)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)
 # --- The DICOM listener (manage.py dicom_listener); 0: none --------------------------------------------------------

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
@@ -22,7 +23,7 @@ from intake.dicomweb.multipart import BadMultipart, Parts, parameters
 from intake.dicomweb.storing import store_part
 from intake.models import UploadBatch
 from intake.services.errors import IntakeError
-from intake.tus.body import Body
+from intake.tus.body import Body, Full
 
 
 class DicomJson(JSONRenderer):
@@ -44,6 +45,13 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class Overloaded(APIException):
+    status_code = 503
+    default_code = "full"
+    default_detail = gettext_lazy("The portal takes as many files as it can just now. Try again in a moment.")
+    wait = 5  # seconds, for Retry-After
+
+
 class Studies(APIView):
     """POST stores instances (PS3.18 10.5). A token with the scope `upload`; no cookies, so no CSRF either."""
 
@@ -56,10 +64,18 @@ class Studies(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         self.body = Body(request.META)
         response = super().dispatch(request, *args, **kwargs)
-        self.body.discard()
+        if response.status_code not in (401, 403, 503):  # a stranger would hold a thread as long as he likes
+            self.body.discard()
         return response
 
     def post(self, request: Request, study: str = "", pk: int | None = None) -> HttpResponse:
+        try:
+            with self.body.room():
+                return self._store(request, study, pk)
+        except Full:
+            raise Overloaded from None
+
+    def _store(self, request: Request, study: str, pk: int | None) -> HttpResponse:
         parts = _parts(request, self.body)
         batch = _batch(request, pk)
         answered = answer.Answer()

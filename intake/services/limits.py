@@ -3,6 +3,7 @@ before it sends (tus) is told before."""
 
 from django.conf import settings
 from django.db.models import Sum
+from django.db.models.functions import Greatest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -61,7 +62,8 @@ def quota_bytes(hospital: Hospital) -> int:
 
 
 def waiting_bytes(hospital_id: int) -> int:
-    """Bytes of the hospital's originals that lie in the quarantine, those of uploads under way in their full length."""
+    """Bytes of the hospital's originals that lie in the quarantine, those of uploads under way in their full length,
+    or what they take on the disk where that is more (many small pieces)."""
     files = UploadedFile.objects.filter(hospital_id=hospital_id, purged_at=None)
     coming = PartialUpload.objects.filter(
         batch__hospital_id=hospital_id, finished_at=None, expires_at__gt=timezone.now()
@@ -69,6 +71,6 @@ def waiting_bytes(hospital_id: int) -> int:
     return sum(
         (
             files.aggregate(total=Sum("size"))["total"] or 0,
-            coming.aggregate(total=Sum("length"))["total"] or 0,
+            coming.aggregate(total=Sum(Greatest("length", "blob_bytes")))["total"] or 0,
         )
     )

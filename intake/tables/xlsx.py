@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from intake.tables.unreadable import Unreadable
 
 MAX_PARTS = 1000
+MAX_ELEMENTS = 1_000_000  # XML elements of one sheet; 20,000 rows of 10 full columns have 420,000
 MAX_UNPACKED = 48 * 1024 * 1024  # of all parts that are read; 20,000 rows of 10 columns take about 15 MB
 _NEEDED = re.compile(
     r"\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels|xl/sharedStrings\.xml"
@@ -169,6 +170,7 @@ class _Scan:
         self.row = self.column = 0
         self.kind, self.shared = "", ""
         self.left = MAX_UNPACKED
+        self.elements = 0
 
     def read(self, data: bytes) -> bool:
         try:
@@ -178,6 +180,9 @@ class _Scan:
         return self.refusal is None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.elements += 1
+        if self.elements > MAX_ELEMENTS:
+            raise _too_large()
         if name == "row":
             self.row = self._number(attributes.get("r", str(self.row + 1)))
             self.column = 0

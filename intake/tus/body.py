@@ -2,9 +2,12 @@
 
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+from django.conf import settings
 
 PIECE = 128 * 1024
 # A line on which not one byte came for so long is taken for cut: what came is kept, and the upload is free for the
@@ -13,6 +16,13 @@ SILENT_SECONDS = 30
 # What is read of a body only so that its sender reads the refusal: gunicorn resets a line with more than 64 KiB on it,
 # and the answer is lost.
 MOST_DISCARDED = 256 * 1024 * 1024
+_FOR_PAGES = 4
+# A slow line holds one of the process's threads as long as its body lasts; pages need some too.
+_room = threading.BoundedSemaphore(max(1, settings.CXR_WEB_THREADS - _FOR_PAGES))
+
+
+class Full(Exception):  # noqa: N818
+    """This process reads as many bodies as it may just now."""
 
 
 class Body:
@@ -42,6 +52,19 @@ class Body:
                 most -= len(piece)
                 self._left -= len(piece)
                 yield piece
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """To be entered before the body, if there is one, is read. Raises Full."""
+        if not self.is_there:
+            yield
+            return
+        if not _room.acquire(blocking=False):
+            raise Full
+        try:
+            yield
+        finally:
+            _room.release()
 
     def discard(self) -> None:
         for _piece in self.pieces(MOST_DISCARDED):

@@ -24,7 +24,7 @@ from intake.services import partial
 from intake.services.errors import IntakeError
 from intake.services.partial import Held
 from intake.tus import protocol
-from intake.tus.body import Body
+from intake.tus.body import Body, Full
 
 # Refusals that time or another request may mend have a status that tus clients try again; those for good have not.
 _STATUS = {"too_large": 413, "metadata": 400}
@@ -55,7 +55,8 @@ class _Tus(APIView):
             request.method = method.upper()
         self.body = Body(request.META)
         response = super().dispatch(request, *args, **kwargs)
-        if response.status_code >= 400 and response.status_code not in (401, 403):
+        # Not for strangers, nor where there are too many already: each would hold a thread as long as it likes.
+        if response.status_code >= 400 and response.status_code not in (401, 403, 503):
             self.body.discard()
         response["Tus-Resumable"] = protocol.VERSION
         response["Cache-Control"] = "no-store"
@@ -105,6 +106,9 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(404, "not_found", _("There is no such upload. Start it anew."))
         case partial.Expired():
             return Refusal(410, "gone", _("This upload is gone. Start it anew."))
+        case Full():
+            words = _("The portal takes as many files as it can just now. Try again in a moment.")
+            return Refusal(503, "full", words, **{"Retry-After": "5"})
         case Busy():
             words = _("This file is being sent by another connection. Wait a little and go on.")
             return Refusal(423, "locked", words)
@@ -156,10 +160,11 @@ class Uploads(_Tus):
         batch = batches.filter(pk=batch_pk).first() if batch_pk.isdecimal() and len(batch_pk) < 19 else None
         if batch is None:
             raise Refusal(404, "no_batch", _("There is no such batch of your hospital."))
-        row = partial.begin(user=request.user, batch=batch, length=length, metadata=metadata)
-        if with_body or length == 0:
-            with partial.hold(row) as held:
-                self._write(request, held)
+        with self.body.room():
+            row = partial.begin(user=request.user, batch=batch, length=length, metadata=metadata)
+            if with_body or length == 0:
+                with partial.hold(row) as held:
+                    self._write(request, held)
         response = _progress(row, 201)
         response["Location"] = reverse("intake:tus_upload", args=[row.pk])
         return response
@@ -195,7 +200,7 @@ class Upload(_Tus):
         _check_content_type(request)
         offset = protocol.number(request.headers, "Upload-Offset")
         protocol.checksum(request.headers)
-        with partial.hold(row) as held:
+        with self.body.room(), partial.hold(row) as held:
             self._refused(held)
             if offset != row.offset:
                 words = _("The upload stands at another place. Ask where (HEAD) and go on from there.")

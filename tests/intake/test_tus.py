@@ -6,6 +6,7 @@ import io
 import os
 import resource
 import socket
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -521,6 +522,15 @@ class TestCutLines:
         environ = {"wsgi.input": line, "CONTENT_LENGTH": "500000", "CONTENT_TYPE": CONTENT_TYPE}
         answer = tus.http.generic("PATCH", tus.begin(500_000), headers={**VERSION, "Upload-Offset": "5"}, **environ)
         assert (answer.status_code, line.tell()) == (409, 500_000)
+
+    def test_pages_keep_threads_when_many_lines_are_slow(self, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+        url = tus.begin(10)
+        monkeypatch.setattr(body, "_room", threading.BoundedSemaphore(1))
+        with body.Body({"CONTENT_LENGTH": "1"}).room():
+            for answer in (tus.patch(url, 0, b"x" * 10), tus.create(10, b"x" * 10)):
+                assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+            assert (tus.head(url)["Upload-Offset"], PartialUpload.objects.count()) == ("0", 1)
+        assert tus.patch(url, 0, b"x" * 10).status_code == 204
 
     def test_a_silent_line_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(body, "SILENT_SECONDS", 0.05)

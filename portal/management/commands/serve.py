@@ -100,7 +100,8 @@ class Command(BaseCommand):
     def _programs(self, host: str, port: int, workers: int) -> list[Program]:
         python, log = sys.executable, settings.CXR_VAR / "log"
         gunicorn = [
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "16", "--timeout", "120"),
+            *("--worker-class", "gthread", "--workers", "2", "--threads", str(settings.CXR_WEB_THREADS)),
+            *("--timeout", "120"),
             *("--bind", f"{host}:{port}", "--worker-tmp-dir", str(settings.CXR_VAR / "run"), "--no-control-socket"),
         ]
         one_thread = {"OMP_NUM_THREADS": "1", "CXR_ORIGIN": os.environ.get("CXR_ORIGIN", f"http://{host}:{port}")}
