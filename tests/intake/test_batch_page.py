@@ -115,7 +115,7 @@ class TestWithdrawing:
         assert left == {Stage.ACCEPTED, Stage.REJECTED, Stage.UNPACKED}
         world.radiograph.refresh_from_db()
         assert world.radiograph.status == Radiograph.Status.ACCEPTED
-        assert storages["library"].exists(world.radiograph.file.name)
+        assert storages["library"].exists(str(world.radiograph.file.name))
 
 
 class TestTheTableOfItsFate:
