@@ -29,8 +29,8 @@ from intake.quarantine import SEGMENT
 from tests.e2e.installation import Installation
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = int(os.environ.get("CXR_FAULT_UPLOADS", "60"))
-IMAGES = int(os.environ.get("CXR_FAULT_IMAGES", "4"))
+FILES = int(os.environ.get("CXR_FAULT_UPLOADS", "30"))
+IMAGES = int(os.environ.get("CXR_FAULT_IMAGES", "3"))
 SEED = int(os.environ.get("CXR_FAULT_SEED", "5"))
 SETUP = """
 import json
