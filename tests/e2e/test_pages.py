@@ -82,6 +82,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/manage/requests/{request}/",
         "/manage/people/",
         "/manage/hospitals/new",
+        "/manage/pacs/",
+        "/manage/pacs/new",
         "/manage/datasets/",
         "/manage/datasets/new",
         "/manage/datasets/example/edit",
