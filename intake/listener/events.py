@@ -109,7 +109,7 @@ def _store(incoming: Incoming, node: int, uid: str) -> Dataset:
     # Asked anew for every image: an association may last for hours.
     nodes = DicomNode.objects.select_related("hospital", "dataset", "group", "user")
     found = nodes.filter(pk=node, is_active=True).first()
-    if found is None:
+    if found is None or not hospitals_of(found.user).filter(pk=found.hospital_id).exists():
         return _status(NOT_AUTHORISED, "no longer allowed to send")
     sealed = incoming.finish()
     if sealed is None:

@@ -10,6 +10,7 @@ from audit.services import record
 from datasets.models import DiagnosisGroup
 from intake import quarantine
 from intake.models import FINAL_STAGES, NEEDS_ORIGINAL, WORK_STAGES, Stage, StageRun, UploadedFile
+from intake.services import duplicates
 from intake.services.errors import IntakeError
 from intake.services.moves import close_running, move
 from intake.services.patients import Identity, identify
@@ -38,6 +39,8 @@ def retry(file: UploadedFile, user: Any) -> UploadedFile:
 
 def _stage_to_repeat(row: UploadedFile) -> Stage:
     last = row.runs.order_by("-started_at", "-pk").first()
+    if row.facts.get(duplicates.GAVE_WAY):
+        return Stage.INSPECT
     stage = Stage(last.stage) if last is not None and last.stage in WORK_STAGES else Stage.INSPECT
     if not row.sha256:
         # It gave way to the same bytes, should they be sent again; inspection looks whether they were.

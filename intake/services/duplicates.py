@@ -15,6 +15,7 @@ from intake.models import Stage, UploadedFile
 
 DUPLICATE_BYTES = "duplicate_bytes"
 DUPLICATE_INSTANCE = "duplicate_instance"
+GAVE_WAY = "gave_way"  # in `facts`: tried again, the file is first inspected anew, and may then be a duplicate itself
 TURNED_AWAY = (Stage.REJECTED, Stage.WITHDRAWN)
 
 
@@ -45,12 +46,23 @@ def settle_bytes(file: UploadedFile, sha256: str) -> None:
 def settle_instance(file: UploadedFile, uid: str | None) -> None:
     """Writes the keyed hash of the SOP Instance UID on the row; a picture without one stays without. Raises Repeated.
 
-    An earlier file is found under every key of the ring, so that a rotation lets nothing come twice."""
+    An earlier file is found under every key of the ring, so that a rotation lets nothing come twice. One that was set
+    aside gives way: this may be the corrected export, which an archive sends only once."""
     if not uid or not uid.strip():
         return
     hashes = [pseudonym(key.secret, "instance", str(file.hospital_id), uid) for key in keys.pseudonym_keys()]
     if file.instance_hash not in hashes:
+        _pass_over_set_aside(file, hashes)
         _settle(file, DUPLICATE_INSTANCE, "instance_hash", hashes[0], hashes)
+
+
+def _pass_over_set_aside(file: UploadedFile, hashes: list[str]) -> None:
+    with transaction.atomic():
+        same = UploadedFile.objects.select_for_update().filter(hospital_id=file.hospital_id, instance_hash__in=hashes)
+        for row in same.filter(stage=Stage.SET_ASIDE).exclude(pk=file.pk):
+            row.instance_hash = ""
+            row.facts[GAVE_WAY] = True
+            row.save(update_fields=["instance_hash", "facts"])
 
 
 def _settle(file: UploadedFile, code: str, field: str, value: str, forms: list[str]) -> None:

@@ -46,12 +46,13 @@ def unpack(file: UploadedFile) -> Outcome:
 
     `file` is the container as claimed, with its batch. Raises ZipRefused where nothing or nothing more can be taken
     out, Damaged, and duplicates.Repeated for a container that was sent before."""
-    until = time.monotonic() + min(STEP_SECONDS, settings.CXR_STAGE_LEASE_SECONDS / 4)
     with originals.opened(file.pk, duplicates.received_sha256(file), most=zips.most_at_once()) as original:
         if original.size != file.size:
             raise Damaged("another size than received")
         duplicates.settle_bytes(file, original.sha256)
         with zips.opened(cast(IO[bytes], original)) as archive:
+            # Counted from here: reading a large container through takes a time of its own, at every step.
+            until = time.monotonic() + min(STEP_SECONDS, settings.CXR_STAGE_LEASE_SECONDS / 4)
             step = _Step(file, archive)
             try:
                 done = step.run(until)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.models import Event
 from intake import keys, quarantine, services, words
 from intake.models import Stage, StageRun, UploadedFile
-from intake.services import duplicates
+from intake.services import duplicates, moves
 from tests.world import World
 
 Send = Callable[..., UploadedFile]
@@ -100,6 +100,16 @@ def test_another_export_of_the_same_instance_is_rejected(send: Send, dicom: byte
 def test_a_withdrawn_instance_may_be_replaced(send: Send, world: World, dicom: bytes) -> None:
     services.withdraw(_inspected(send(dicom)), world.hospital_user)
     assert _inspected(send(_exported_again(dicom))).stage == Stage.DEIDENTIFY
+
+
+def test_a_corrected_export_passes_what_was_set_aside(send: Send, world: World, dicom: bytes) -> None:
+    first = _inspected(send(dicom))
+    moves.set_aside(first, "unsafe")
+    corrected = _inspected(send(_exported_again(dicom)))
+    assert corrected.stage == Stage.DEIDENTIFY
+    services.retry(first, world.curator)
+    assert _inspected(first).reason_code == "duplicate_instance"
+    assert _inspected(corrected).stage != Stage.REJECTED
 
 
 def test_another_hospital_may_send_the_same_instance(send: Send, world: World, dicom: bytes) -> None:
