@@ -26,7 +26,7 @@ class DicomNode(models.Model):
         max_length=16,
         unique=True,
         validators=[RegexValidator(r"^[A-Za-z0-9_.\- ]*[A-Za-z0-9_.\-]$", _("Letters, digits, space, dot, - and _."))],
-        help_text=_("That the sender calls itself by; up to 16 characters."),
+        help_text=_("The name that the sender uses; up to 16 characters."),
     )
     hospital = models.ForeignKey("accounts.Hospital", on_delete=models.PROTECT, related_name="nodes")
     dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="nodes")
@@ -318,7 +318,7 @@ class DescriptionRow(models.Model):
         WAITING = "waiting", _("waits for its file")
         DONE = "done", _("the file is described")
         DATE = "date", _("the age is being worked out")
-        UNDATED = "undated", _("no age: the file says no date of the examination")
+        UNDATED = "undated", _("no age: the file gives no date of the examination")
         SEVERAL = "several", _("several files of this name")
 
     batch = models.ForeignKey(UploadBatch, on_delete=models.CASCADE, related_name="descriptions")

@@ -132,7 +132,7 @@ class QualityReason:
     def __str__(self) -> str:
         if self.percent is None:
             return self.words
-        return gettext("{words} ({percent} % sure)").format(words=self.words, percent=self.percent)
+        return gettext("{words} (certainty {percent} %)").format(words=self.words, percent=self.percent)
 
 
 def quality_reasons(assessment: dict[str, Any], *, outlier: bool = False) -> list[QualityReason]:

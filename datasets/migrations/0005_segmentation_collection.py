@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('licence', models.CharField(blank=True, max_length=120, verbose_name='licence of the masks')),
                 ('url', models.URLField(blank=True, verbose_name='address')),
                 ('citation', models.TextField(blank=True, verbose_name='how to cite')),
-                ('images_ours', models.BooleanField(default=False, help_text='Ours to hand out, whatever the row of an image says.', verbose_name='its images are ours')),
+                ('images_ours', models.BooleanField(default=False, help_text='We may hand them out, whatever the row of an image says.', verbose_name='its images are ours')),
                 ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sources', to='datasets.dataset')),
             ],
             options={

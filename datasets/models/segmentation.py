@@ -30,7 +30,7 @@ class SegmentationSource(models.Model):
     url = models.URLField(_("address"), blank=True)
     citation = models.TextField(_("how to cite"), blank=True)
     images_ours = models.BooleanField(
-        _("its images are ours"), default=False, help_text=_("Ours to hand out, whatever the row of an image says.")
+        _("its images are ours"), default=False, help_text=_("We may hand them out, whatever the row of an image says.")
     )
 
     class Meta:

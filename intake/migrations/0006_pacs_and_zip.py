@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name='DicomNode',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ae_title', models.CharField(help_text='That the sender calls itself by; up to 16 characters.', max_length=16, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_.\\- ]*[A-Za-z0-9_.\\-]$', 'Letters, digits, space, dot, - and _.')], verbose_name='AE title')),
+                ('ae_title', models.CharField(help_text='The name that the sender uses; up to 16 characters.', max_length=16, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_.\\- ]*[A-Za-z0-9_.\\-]$', 'Letters, digits, space, dot, - and _.')], verbose_name='AE title')),
                 ('addresses', models.CharField(help_text='IP addresses or networks that it sends from, separated by commas: 10.1.2.3, 10.4.0.0/16.', max_length=400, validators=[intake.networks.check_networks], verbose_name='addresses')),
                 ('certificate_sha256', models.CharField(blank=True, help_text='SHA-256 fingerprint of the TLS certificate that it has to show. Empty: none.', max_length=64, validators=[django.core.validators.RegexValidator('^[0-9a-f]{64}$', '64 hex digits.')], verbose_name='certificate')),
                 ('is_active', models.BooleanField(default=True, verbose_name='may send')),

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                             ("waiting", "waits for its file"),
                             ("done", "the file is described"),
                             ("date", "the age is being worked out"),
-                            ("undated", "no age: the file says no date of the examination"),
+                            ("undated", "no age: the file gives no date of the examination"),
                             ("several", "several files of this name"),
                         ],
                         default="waiting",

@@ -155,7 +155,7 @@ def _check(plan: Plan, said: Described, file: UploadedFile) -> None:
     if said.born is not None and file.stage != Stage.INSPECT:
         # A file that was set aside before anything was found may still have its date; a worker looks.
         if file.facts and file.facts.get("format") != "dicom":
-            words = _("This file says no date of the examination. Add the column examination_date, or write the age.")
+            words = _("This file gives no date of the examination. Add the column examination_date, or write the age.")
             plan.table.problem(said.row, BORN, words)
         elif file.purged_at is not None:
             words = _("The original was destroyed. Add the column examination_date, or write the age.")

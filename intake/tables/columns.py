@@ -43,7 +43,7 @@ COLUMNS = tuple(HEADINGS)
 # What to write, for the template and the page.
 HELP: dict[str, Promise] = {
     FILENAME: _("The file's name. Where several folders hold the same name, the folders before it too: ward3/0001.dcm"),
-    UID: _("Instead of the name, for DICOM: the SOP Instance UID. It goes before the name."),
+    UID: _("Instead of the name, for DICOM: the SOP Instance UID. It takes precedence over the name."),
     PATIENT: _("Your own patient number. It is not kept; a keyed code of it finds the same patient again."),
     CLASS: _("The diagnosis: label or number of the dataset's groups."),
     SEX: _("F or M"),

@@ -45,7 +45,7 @@ def patient_key(cell: Cell) -> str:
 def uid(cell: Cell) -> str:
     found = text(cell)
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)+", found) or len(found) > 64:  # PS3.5 9.1
-        raise Wrong(_("This is no SOP Instance UID: digits and points, at most 64."))
+        raise Wrong(_("This is no SOP Instance UID: digits and dots, at most 64."))
     return found
 
 
