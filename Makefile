@@ -3,6 +3,8 @@ PY := .venv/bin/python
 # What may behave differently on another database.
 WITH_DATABASE := $(addprefix tests/,accounts audit curation datasets intake permissions faults portal/test_pages.py \
     e2e/test_journey_api.py)
+# Tests that start a portal wait for it most of the time.
+PROCESSES := $(shell expr $$(nproc) + 2)
 
 setup: ## everything that is built: .venv, front end, translations, static files
 	@scripts/setup run
@@ -17,8 +19,8 @@ demo-reset: setup ## throw the demo away and start afresh
 test: ## all tests, on SQLite and on PostgreSQL
 	@scripts/debian-packages
 	@scripts/setup dev
-	$(PY) -m pytest --numprocesses auto
-	CXR_TEST_DATABASE=postgresql $(PY) -m pytest --numprocesses auto $(WITH_DATABASE)
+	$(PY) -m pytest --numprocesses $(PROCESSES)
+	CXR_TEST_DATABASE=postgresql $(PY) -m pytest --numprocesses $(PROCESSES) $(WITH_DATABASE)
 
 fuzz: ## damaged files against the de-identifier, ten minutes (FUZZ_SECONDS, FUZZ_SEED); findings go to build/fuzz
 	@scripts/setup dev
