@@ -42,9 +42,7 @@ class ZipRefused(Refused):
         ),
         "zip_empty": gettext_noop("There is nothing in this ZIP file."),
         "zip_many": gettext_noop("This ZIP file holds more files than the portal takes in one. Send it in parts."),
-        "zip_large": gettext_noop(
-            "This ZIP file unpacks to more than the portal takes from one. Send it in parts."
-        ),
+        "zip_large": gettext_noop("This ZIP file unpacks to more than the portal takes from one. Send it in parts."),
         "zip_overlapping": gettext_noop(
             "This ZIP file was made to unpack to far more than it holds. Send the files themselves."
         ),
