@@ -25,6 +25,32 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=email)
 
 
+class Institution(models.Model):
+    """Where people work. Whoever types a name that is not known yet makes a row; a data manager merges what is the
+    same, and the row that was merged keeps pointing to the one that counts."""
+
+    name = models.CharField(_("name"), max_length=250)
+    ror_id = models.CharField(
+        _("ROR id"),
+        max_length=40,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text=_("Of the Research Organization Registry, e.g. https://ror.org/0161xgx34."),
+    )
+    country = models.CharField(_("country"), max_length=2, choices=COUNTRIES, blank=True)
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("institution")
+        verbose_name_plural = _("institutions")
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class User(AbstractUser):
     """A person. Everybody is a researcher; the flags and the hospital memberships add what else they are."""
 
@@ -33,13 +59,27 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=150)
-    institution = models.CharField(_("institution"), max_length=250, blank=True)
+    institution = models.CharField(_("institution"), max_length=250, blank=True, help_text=_("In the person's words."))
+    affiliation = models.ForeignKey(
+        Institution,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="people",
+        verbose_name=_("institution"),
+    )
+    position = models.CharField(_("position"), max_length=120, blank=True)
+    orcid = models.CharField("ORCID", max_length=19, blank=True)
     country = models.CharField(_("country"), max_length=2, choices=COUNTRIES, blank=True)
     purpose = models.TextField(_("purpose of use"), blank=True)
     language = models.CharField(_("language of mails"), max_length=8, blank=True)
     is_curator = models.BooleanField(_("curator"), default=False, help_text=_("May look at and judge every image."))
     is_data_manager = models.BooleanField(
         _("data manager"), default=False, help_text=_("May approve people and requests and publish releases.")
+    )
+
+    closed_at = models.DateTimeField(
+        _("closed"), null=True, blank=True, help_text=_("When the person closed the account; it can't be opened again.")
     )
 
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]

@@ -18,6 +18,10 @@ class Dataset(models.Model):
         RADIOGRAPHS = "radiographs", _("radiographs with diagnoses")
         SEGMENTATION = "segmentation", _("lung masks drawn by hand")
 
+    class Access(models.TextChoices):
+        REQUEST = "request", _("after a request that a person decides")
+        OPEN = "open", _("at once for who has signed the agreement")
+
     kind = models.CharField(
         _("kind"), max_length=16, choices=Kind, default=Kind.RADIOGRAPHS, db_default=Kind.RADIOGRAPHS.value
     )
@@ -35,6 +39,25 @@ class Dataset(models.Model):
         "accounts.Agreement", on_delete=models.PROTECT, related_name="datasets", verbose_name=_("agreement to sign")
     )
     is_public = models.BooleanField(_("in the catalogue"), default=False)
+    access = models.CharField(
+        _("access"), max_length=8, choices=Access, default=Access.REQUEST, db_default=Access.REQUEST.value
+    )
+    requires_mfa = models.BooleanField(
+        _("second factor needed"),
+        default=False,
+        db_default=False,
+        help_text=_("Only people whose account has a passkey or an authenticator app may download."),
+    )
+    grant_days = models.PositiveSmallIntegerField(
+        _("days that a grant lasts"), null=True, blank=True, help_text=_("Empty: as everywhere.")
+    )
+    reviewers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="reviews",
+        verbose_name=_("reviewers"),
+        help_text=_("They decide about requests for this dataset, beside the data managers."),
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
