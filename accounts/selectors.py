@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -30,9 +31,46 @@ def address_is_taken(email: str) -> bool:
     )
 
 
-def has_signed(user: User, agreement: Agreement) -> bool:
-    """Whether the person signed this very text: a signature under other words does not count."""
-    return Signature.objects.filter(user_id=user.pk, agreement_id=agreement.pk, text_sha256=agreement.sha256).exists()
+def has_signed(user: User, agreement: Agreement, at: datetime | None = None) -> bool:
+    """Whether the person meets the demand of `agreement` at `at` (default: now): signed this very text, or, until
+    `grace_until`, met the demand of the version that it replaces. A signature under other words does not count."""
+    at = at or timezone.now()
+    signed = _signed_texts(user, at)
+    version: Agreement | None = agreement
+    while version is not None:
+        if (version.pk, version.sha256) in signed:
+            return True
+        version = version.replaces if _grace_holds(version.grace_until, at) else None
+    return False
+
+
+def signed_agreements(user: User, at: datetime | None = None) -> set[int]:
+    """The ids of the agreements for which `has_signed` holds, in two queries however many there are."""
+    at = at or timezone.now()
+    signed = _signed_texts(user, at)
+    versions = {row[0]: row for row in Agreement.objects.values_list("pk", "sha256", "replaces_id", "grace_until")}
+
+    def met(pk: int) -> bool:
+        _pk, sha256, replaces_id, grace_until = versions[pk]
+        return (pk, sha256) in signed or (
+            replaces_id is not None and _grace_holds(grace_until, at) and met(replaces_id)
+        )
+
+    return {pk for pk in versions if met(pk)}
+
+
+def _signed_texts(user: User, at: datetime) -> set[tuple[int, str]]:
+    return set(Signature.objects.filter(user_id=user.pk, at__lte=at).values_list("agreement_id", "text_sha256"))
+
+
+def _grace_holds(grace_until: datetime | None, at: datetime) -> bool:
+    return grace_until is not None and at < grace_until
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether signing in takes more than a password: an authenticator app or a passkey. Recovery codes alone are none."""
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=kinds).exists())
 
 
 def current_grants(user: User, dataset: Dataset | None = None, at: datetime | None = None) -> QuerySet[AccessGrant]:
