@@ -79,6 +79,7 @@ class AccessRequest(models.Model):
     renews = models.ForeignKey(
         "accounts.AccessGrant", null=True, blank=True, on_delete=models.PROTECT, related_name="renewals"
     )
+    achieved = models.TextField(_("what was done so far"), blank=True, help_text=_("Of a renewal, in a few sentences."))
     created_at = models.DateTimeField(default=timezone.now)
     submitted_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -12,12 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts import mail, policies, selectors
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessGrant, AccessRequest, User
+from accounts.services.grants import MAX_GRANT_DAYS, default_days, give
 from audit.services import record
 
 if TYPE_CHECKING:
     from datasets.models import Dataset, DiagnosisGroup
-
-MAX_GRANT_DAYS = 5 * 365
 
 
 def ask(*, user: User, dataset: Dataset, groups: Iterable[DiagnosisGroup], project: str, purpose: str) -> AccessRequest:
@@ -83,7 +80,7 @@ def decide(
     Raises `NotAllowedError` for anybody else and for the own request, `AlreadyDoneError` where it is decided or
     withdrawn, `AccountsError` for a refusal without a reason or a senseless number of days."""
     reason = reason.strip()
-    days = settings.CXR_GRANT_DAYS if days is None else days
+    days = default_days(request) if days is None else days
     if not policies.is_data_manager(manager):
         raise NotAllowedError(_("Only a data manager can decide about a request."))
     if not granted and not reason:
@@ -102,14 +99,7 @@ def decide(
         locked.decided_by, locked.decided_at, locked.reason = manager, now, reason
         locked.save(update_fields=["status", "decided_by", "decided_at", "reason"])
         if granted:
-            grant = AccessGrant.objects.create(
-                user=locked.user,
-                dataset=locked.dataset,
-                request=locked,
-                granted_by=manager,
-                expires_at=now + timedelta(days=days),
-            )
-            grant.groups.set(locked.groups.all())
+            grant = give(locked, groups=locked.groups.all(), contents=locked.contents, days=days, granted_by=manager)
         record(
             f"request.{locked.status}",
             actor=manager,
@@ -121,27 +111,6 @@ def decide(
         mail.send("request_decided", to=locked.user, access_request=locked)
     request.refresh_from_db()
     return grant
-
-
-def revoke(*, grant: AccessGrant, manager: User, reason: str) -> None:
-    """A data manager ends a grant at once, with a reason that the researcher gets by e-mail.
-
-    Raises `NotAllowedError` for anybody else, `AlreadyDoneError` where it is revoked, `AccountsError` without a
-    reason."""
-    reason = reason.strip()
-    if not policies.is_data_manager(manager):
-        raise NotAllowedError(_("Only a data manager can revoke a grant."))
-    if not reason:
-        raise AccountsError(_("Give the reason for revoking. The researcher will read it."))
-    with transaction.atomic():
-        locked = AccessGrant.objects.select_for_update().get(pk=grant.pk)
-        if locked.revoked_at is not None:
-            raise AlreadyDoneError(_("This grant is revoked already."))
-        locked.revoked_at, locked.revoked_by, locked.revoked_reason = timezone.now(), manager, reason
-        locked.save(update_fields=["revoked_at", "revoked_by", "revoked_reason"])
-        record("grant.revoked", actor=manager, about=locked, dataset=locked.dataset_id, person=locked.user_id)
-        mail.send("grant_revoked", to=locked.user, grant=locked)
-    grant.refresh_from_db()
 
 
 def _lock_open(request: AccessRequest) -> AccessRequest:
