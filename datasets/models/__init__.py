@@ -1,13 +1,18 @@
-from datasets.models.collection import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
+from datasets.models.collection import Dataset, DiagnosisGroup, Finding, LungMask, LungRegion, Patient, Radiograph
+from datasets.models.counts import DailyCount
 from datasets.models.quality import QualityDistribution
 from datasets.models.release import Archive, Download, Release, ReleaseItem
 from datasets.models.segmentation import SegmentationEntry, SegmentationSource, Set
+from datasets.models.withdrawal import ImageReport, Tombstone, Withdrawal
 
 __all__ = [
     "Archive",
+    "DailyCount",
     "Dataset",
     "DiagnosisGroup",
     "Download",
+    "Finding",
+    "ImageReport",
     "LungMask",
     "LungRegion",
     "Patient",
@@ -18,4 +23,6 @@ __all__ = [
     "SegmentationEntry",
     "SegmentationSource",
     "Set",
+    "Tombstone",
+    "Withdrawal",
 ]
