@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.core.files.storage import storages
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -58,6 +58,12 @@ class Dataset(models.Model):
         verbose_name=_("reviewers"),
         help_text=_("They decide about requests for this dataset, beside the data managers."),
     )
+    labels_only = models.BooleanField(
+        _("labels only"),
+        default=False,
+        db_default=False,
+        help_text=_("Nothing is known of patients: releases have labels.csv instead of the tables of metadata."),
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -90,6 +96,28 @@ class DiagnosisGroup(models.Model):
         ]
         verbose_name = _("diagnosis group")
         verbose_name_plural = _("diagnosis groups")
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Finding(models.Model):
+    """What may be seen in an image beside its diagnosis group, e.g. ATELECTASIS; an image may have several."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="findings")
+    code = models.CharField(
+        _("code"),
+        max_length=40,
+        validators=[RegexValidator(r"^[A-Za-z][A-Za-z0-9_]*\Z")],
+        help_text=_("Of its column."),
+    )
+    label = models.CharField(_("label"), max_length=120)
+
+    class Meta:
+        ordering = ["dataset_id", "pk"]
+        constraints = [models.UniqueConstraint(fields=["dataset", "code"], name="finding_code_once")]
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
 
     def __str__(self) -> str:
         return self.label
@@ -187,6 +215,7 @@ class Radiograph(Demographics):
     subtype = models.CharField(_("subtype"), max_length=8, blank=True)
     set = models.CharField(_("set"), max_length=16, blank=True)
     deid_report = models.JSONField(_("de-identification report"), default=dict)
+    findings = models.ManyToManyField(Finding, blank=True, related_name="radiographs", verbose_name=_("findings"))
     status = models.CharField(max_length=16, choices=Status, default=Status.ACCEPTED, db_index=True)
     accepted_at = models.DateTimeField(default=timezone.now)
     accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -36,6 +36,16 @@ class Release(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     published_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="patches",
+        help_text=_("Of a patch release: the version that it was made from, with withdrawn images left out."),
+    )
+    deprecated_at = models.DateTimeField(_("deprecated"), null=True, blank=True)
+    deprecation_notice = models.TextField(_("why it should no longer be used"), max_length=1000, blank=True)
 
     class Meta:
         ordering = ["dataset_id", "-created_at"]
@@ -75,6 +85,14 @@ class ReleaseItem(models.Model):
     quality = models.JSONField(
         default=dict, help_text=_("The row of the quality report; empty in releases from before there was one.")
     )
+    tombstone = models.ForeignKey(
+        "datasets.Tombstone",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="items",
+        help_text=_("Set when the image is withdrawn: its files are destroyed."),
+    )
 
     class Meta:
         ordering = ["release_id", "filename"]
@@ -111,6 +129,7 @@ class Archive(models.Model):
         BUILDING = "building", _("being built")
         READY = "ready", _("ready")
         FAILED = "failed", _("failed")
+        WITHDRAWN = "withdrawn", _("withdrawn")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="archives")
