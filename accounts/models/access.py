@@ -11,6 +11,7 @@ class Agreement(models.Model):
     code = models.SlugField(_("code"), max_length=50)
     version = models.CharField(_("version"), max_length=20)
     title = models.CharField(_("title"), max_length=200)
+    language = models.CharField(_("language"), max_length=8, default="en")
     text = models.TextField(_("text"))
     sha256 = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -68,6 +69,8 @@ class AccessRequest(models.Model):
         GRANTED = "granted", _("granted")
         REFUSED = "refused", _("refused")
         WITHDRAWN = "withdrawn", _("withdrawn")
+
+    UNFINISHED = (Status.DRAFT, Status.SUBMITTED, Status.MORE_INFORMATION)
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="access_requests")
     dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="access_requests")
