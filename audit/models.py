@@ -13,6 +13,9 @@ class Event(models.Model):
     action = models.CharField(_("action"), max_length=64, db_index=True)
     object_type = models.CharField(_("object"), max_length=64, blank=True)
     object_id = models.CharField(_("object id"), max_length=64, blank=True)
+    dataset_id = models.BigIntegerField(
+        _("dataset"), null=True, blank=True, db_index=True, help_text=_("Of what it is about, where that is known.")
+    )
     data = models.JSONField(
         _("details"), default=dict, help_text=_("Ids, counts and codes; never anything identifying.")
     )

