@@ -1,3 +1,4 @@
+from datasets.models.citation import Citation
 from datasets.models.collection import Dataset, DiagnosisGroup, Finding, LungMask, LungRegion, Patient, Radiograph
 from datasets.models.counts import DailyCount
 from datasets.models.quality import QualityDistribution
@@ -7,6 +8,7 @@ from datasets.models.withdrawal import ImageReport, Tombstone, Withdrawal
 
 __all__ = [
     "Archive",
+    "Citation",
     "DailyCount",
     "Dataset",
     "DiagnosisGroup",

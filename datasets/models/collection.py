@@ -58,6 +58,13 @@ class Dataset(models.Model):
         verbose_name=_("reviewers"),
         help_text=_("They decide about requests for this dataset, beside the data managers."),
     )
+    least_cell = models.PositiveSmallIntegerField(
+        _("least count shown"),
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(100)],
+        help_text=_("In public statistics a smaller count is shown as 'fewer than'; 0 shows every count."),
+    )
     labels_only = models.BooleanField(
         _("labels only"),
         default=False,

@@ -36,6 +36,14 @@ class Release(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     published_at = models.DateTimeField(null=True, blank=True)
+    doi = models.CharField(
+        "DOI",
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of this version; registered elsewhere."),
+    )
     replaces = models.ForeignKey(
         "self",
         null=True,
