@@ -103,13 +103,18 @@ class Facts:
 
 
 def facts(release: Release, *, page: str = "", dataset_page: str = "") -> Facts:
-    """The facts of a release: what it froze, and its DOI. A release from before facts were frozen has the dataset's
-    of today. `page` and `dataset_page` are absolute addresses."""
-    found = release.about.get("citing")
-    if found is None:
-        row = Citation.objects.filter(dataset=release.dataset_id).first()
-        found = row.frozen() if row else {}
+    """The facts of a release: what it froze, and its DOI. A release that froze none has the dataset's of today.
+
+    `page` and `dataset_page` are absolute addresses.
+    """
+    found = release.about.get("citing") or dataset_facts(release.dataset_id)
     return _facts(release, found, doi=release.doi, page=page, dataset_page=dataset_page)
+
+
+def dataset_facts(dataset_id: int) -> dict[str, Any]:
+    """What is typed in for a dataset today, as a release freezes it; empty where nothing is."""
+    row = Citation.objects.filter(dataset=dataset_id).first()
+    return row.frozen() if row else {}
 
 
 def frozen_facts(release: Release) -> Facts:

@@ -16,6 +16,7 @@ from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
 from datasets.archives import DEIDENTIFICATION_CSV, DETAILS_CSV, QUALITY_CSV
+from datasets.citing import dataset_facts
 from datasets.errors import PublishRefused
 from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem, SegmentationSource
 from datasets.quality import quality_row
@@ -114,6 +115,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
             for source in dataset.sources.all()
         },
         "deidentification": True,
+        "citing": dataset_facts(dataset.pk),
     }
 
 
