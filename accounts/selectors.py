@@ -82,6 +82,11 @@ def current_grants(user: User, dataset: Dataset | None = None, at: datetime | No
     return grants if dataset is None else grants.filter(dataset=dataset)
 
 
+def open_requests(user: User) -> QuerySet[AccessRequest]:
+    """The person's requests that are not finished: drafts, those that wait, those that came back with a question."""
+    return AccessRequest.objects.filter(user_id=user.pk, status__in=AccessRequest.UNFINISHED)
+
+
 def data_managers() -> QuerySet[User]:
     return User.objects.filter(is_active=True, is_data_manager=True)
 

@@ -8,15 +8,36 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AccessGrant, AccessRequest, Signature
+from accounts.models import AccessGrant, AccessRequest, Content
 from accounts.policies import Person, is_data_manager, is_person
-from accounts.selectors import current_grants, has_confirmed_email, has_signed
+from accounts.selectors import (
+    current_grants,
+    has_confirmed_email,
+    has_second_factor,
+    has_signed,
+    open_requests,
+    signed_agreements,
+)
 from datasets.models import Archive, Dataset, Release
+
+# What of an image each archive holds; None: tables and texts, which come with a grant for anything of the group. An
+# archive whose content is not named here is nobody's.
+CONTENT_OF: dict[str, Content | None] = {
+    Archive.Content.RADIOGRAPHS: Content.ORIGINALS,
+    Archive.Content.IMAGES: Content.ORIGINALS,
+    Archive.Content.LUNG_REGIONS: Content.REGIONS,
+    Archive.Content.LUNG_MASKS: Content.MASKS,
+    Archive.Content.MASKS: Content.MASKS,
+    Archive.Content.METADATA: None,
+    Archive.Content.DEIDENTIFICATION: None,
+    Archive.Content.QUALITY: None,
+}
 
 
 class Code(StrEnum):
@@ -26,11 +47,16 @@ class Code(StrEnum):
     LOG_IN = "log_in"
     CONFIRM_EMAIL = "confirm_email"
     SIGN_AGREEMENT = "sign_agreement"
+    SET_UP_MFA = "set_up_mfa"
     ASK_FOR_ACCESS = "ask_for_access"
+    FINISH_REQUEST = "finish_request"
+    ANSWER_QUESTION = "answer_question"
     REQUEST_PENDING = "request_pending"
     GRANT_EXPIRED = "grant_expired"
+    GRANT_ENDED = "grant_ended"
     GRANT_REVOKED = "grant_revoked"
     OTHER_GROUP = "other_group"
+    OTHER_CONTENT = "other_content"
 
 
 _WORDS: dict[Code, tuple[Promise, Promise]] = {
@@ -38,11 +64,25 @@ _WORDS: dict[Code, tuple[Promise, Promise]] = {
     Code.LOG_IN: (_("You are not signed in."), _("Sign in or register")),
     Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
     Code.SIGN_AGREEMENT: (_("You have not signed the data use agreement."), _("Read and sign the agreement")),
+    Code.SET_UP_MFA: (
+        _("This dataset needs an account with a second factor: a passkey or an authenticator app."),
+        _("Set up a second factor"),
+    ),
     Code.ASK_FOR_ACCESS: (_("You have not asked for access to these images."), _("Ask for access")),
-    Code.REQUEST_PENDING: (_("Your request is waiting for a data manager's decision."), _("See your request")),
-    Code.GRANT_EXPIRED: (_("Your access has expired."), _("Ask for access again")),
+    Code.FINISH_REQUEST: (_("You began a request and have not sent it yet."), _("Finish your request")),
+    Code.ANSWER_QUESTION: (_("More information is asked about your request."), _("Read the question and answer")),
+    Code.REQUEST_PENDING: (_("Your request is waiting for a decision."), _("See your request")),
+    Code.GRANT_EXPIRED: (_("Your access has expired."), _("Renew your access")),
+    Code.GRANT_ENDED: (
+        _("Your access has ended: the new agreement was not signed in time."),
+        _("Ask for access again"),
+    ),
     Code.GRANT_REVOKED: (_("Your access was revoked by a data manager."), _("See the reason")),
     Code.OTHER_GROUP: (_("Your access covers other diagnosis groups, not this one."), _("Ask for more groups")),
+    Code.OTHER_CONTENT: (
+        _("Your access covers other files of this group: the images, the lung regions or the masks, not these."),
+        _("Ask for these files too"),
+    ),
 }
 
 
@@ -52,6 +92,7 @@ class Reason:
 
     code: Code
     dataset: Dataset = field(repr=False)
+    about: AccessRequest | AccessGrant | None = field(default=None, repr=False)
 
     @property
     def words(self) -> Promise:
@@ -74,8 +115,12 @@ class Reason:
                 return reverse("account_email")
             case Code.SIGN_AGREEMENT:
                 return f"{reverse('accounts:agreement', args=[self.dataset.agreement_id])}?{urlencode({'next': page})}"
-            case Code.REQUEST_PENDING | Code.GRANT_REVOKED:
+            case Code.SET_UP_MFA:
+                return reverse("mfa_index")
+            case Code.GRANT_REVOKED | Code.REQUEST_PENDING | Code.ANSWER_QUESTION:
                 return reverse("accounts:profile")
+            case Code.GRANT_EXPIRED if self.about is not None:
+                return f"{reverse('datasets:request', args=[self.dataset.slug])}?{urlencode({'renew': self.about.pk})}"
             case _:
                 return reverse("datasets:request", args=[self.dataset.slug])
 
@@ -106,64 +151,90 @@ class Standing:
     def __init__(self, user: Person, dataset: Dataset) -> None:
         self.dataset = dataset
         self.is_person = is_person(user)
-        self.email_confirmed = self.signed = False
+        self.email_confirmed = self.signed = self.second_factor = False
         self.open_request: AccessRequest | None = None
         self.grants: list[AccessGrant] = []  # all that there ever were, the newest first
         self.current: list[AccessGrant] = []  # those that hold now
         if self.is_person:
             self.email_confirmed = has_confirmed_email(user)
             self.signed = has_signed(user, dataset.agreement)
-            self.open_request = AccessRequest.objects.filter(
-                user=user, dataset=dataset, status=AccessRequest.Status.SUBMITTED
-            ).first()
+            self.second_factor = not dataset.requires_mfa or has_second_factor(user)
+            self.open_request = open_requests(user).filter(dataset=dataset).first()
             grants = AccessGrant.objects.filter(user=user, dataset=dataset)
             self.grants = list(grants.prefetch_related("groups").order_by("-created_at", "-pk"))
             holding = set(current_grants(user, dataset).values_list("pk", flat=True))
             self.current = [grant for grant in self.grants if grant.pk in holding]
 
-    def steps(self) -> tuple[Code, ...]:
-        """What stands before every download of the dataset, whatever the group."""
+    def before_asking(self) -> tuple[Code, ...]:
+        """What has to be done before a request can be sent."""
         if not self.is_person:
             return (Code.LOG_IN,)
-        steps = []
-        if not self.email_confirmed:
-            steps.append(Code.CONFIRM_EMAIL)
-        if not self.signed:
-            steps.append(Code.SIGN_AGREEMENT)
-        return tuple(steps)
+        steps = [] if self.email_confirmed else [Code.CONFIRM_EMAIL]
+        return (*steps,) if self.signed else (*steps, Code.SIGN_AGREEMENT)
+
+    def steps(self) -> tuple[Code, ...]:
+        """What stands before every download of the dataset, whatever the group."""
+        steps = self.before_asking()
+        return steps if self.second_factor or not self.is_person else (*steps, Code.SET_UP_MFA)
 
     def groups(self) -> set[int]:
         """Ids of the groups that the current grants cover together."""
         return {group for grant in self.current for group in _covered(grant)}
 
-    def decide(self, needed: Iterable[int], *, published: bool = True) -> Decision:
-        """The decision on an archive that holds images of the groups `needed` (ids).
+    def decide(self, needed: Iterable[int], content: Content | None = None, *, published: bool = True) -> Decision:
+        """The decision on an archive that holds images of the groups `needed` (ids); None for `content`: tables.
 
         A segmentation collection has no groups: any grant covers all of it, and `needed` says nothing.
         """
-        needed, whole = set(needed), self.dataset.is_segmentation
-        codes = [] if published and (needed or whole) else [Code.NOT_READY]
+        # A collection is one group, as it were, that every grant of it covers.
+        needed = {0} if self.dataset.is_segmentation else set(needed)
+        codes = [] if published and needed else [Code.NOT_READY]
         codes += self.steps()
-        if self.is_person and whole and not self.current:
-            codes.append(self._why(self.grants))
-        elif self.is_person and not whole and (missing := needed - self.groups()):
-            # The newest grant that covers one of them is over, or they would not be missing.
-            codes.append(self._why(grant for grant in self.grants if missing & _covered(grant)))
-        if codes:
-            return Decision(tuple(Reason(code, self.dataset) for code in codes))
-        return Decision(grant=next(grant for grant in self.current if whole or needed & _covered(grant)))
+        reasons = [Reason(code, self.dataset) for code in codes]
+        opening = [grant for grant in self.current if _opens(grant, content)]
+        missing = needed - {group for grant in opening for group in self._covered(grant)}
+        if self.is_person and missing:
+            reasons.append(self._why(missing, content))
+        if reasons:
+            return Decision(tuple(reasons))
+        return Decision(grant=next(grant for grant in opening if needed & self._covered(grant)))
 
-    def _why(self, former: Iterable[AccessGrant]) -> Code:
-        """Why what is needed is not covered; `former`: the grants that would cover some of it, the newest first."""
+    def _covered(self, grant: AccessGrant) -> set[int]:
+        return {0} if self.dataset.is_segmentation else _covered(grant)
+
+    def _why(self, missing: set[int], content: Content | None) -> Reason:
+        """Why no current grant opens `content` of the groups `missing`."""
         if self.open_request is not None:
-            return Code.REQUEST_PENDING
-        for grant in former:
-            return Code.GRANT_EXPIRED if grant.revoked_at is None else Code.GRANT_REVOKED
-        return Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS
+            return Reason(_UNFINISHED[self.open_request.status], self.dataset, self.open_request)
+        # The newest grant that covers one of them is over, or it would not be missing.
+        for grant in self.grants:
+            renewed = grant.ended_by == AccessGrant.End.RENEWED
+            if not renewed and missing & self._covered(grant) and _opens(grant, content):
+                return Reason(_END[grant.ended_by] if grant.revoked_at else Code.GRANT_EXPIRED, self.dataset, grant)
+        if any(missing & self._covered(grant) for grant in self.current):
+            return Reason(Code.OTHER_CONTENT, self.dataset)
+        return Reason(Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS, self.dataset)
+
+
+_UNFINISHED = {
+    AccessRequest.Status.DRAFT: Code.FINISH_REQUEST,
+    AccessRequest.Status.SUBMITTED: Code.REQUEST_PENDING,
+    AccessRequest.Status.MORE_INFORMATION: Code.ANSWER_QUESTION,
+}
+_END = {
+    "": Code.GRANT_REVOKED,  # from before the kinds of ends were told apart
+    AccessGrant.End.REVOKED: Code.GRANT_REVOKED,
+    AccessGrant.End.AGREEMENT: Code.GRANT_ENDED,
+    AccessGrant.End.CLOSED: Code.ASK_FOR_ACCESS,
+}
 
 
 def _covered(grant: AccessGrant) -> set[int]:
     return {group.pk for group in grant.groups.all()}
+
+
+def _opens(grant: AccessGrant, content: Content | None) -> bool:
+    return content is None or content in grant.contents
 
 
 def needed_groups(release: Release) -> set[int]:
@@ -174,13 +245,19 @@ def needed_groups(release: Release) -> set[int]:
 def may_download(user: Person, archive: Archive) -> Decision:
     """Whether `user` may have the bytes of `archive` now, and if not, why and what to do. A few queries."""
     needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
-    return Standing(user, archive.release.dataset).decide(needed, published=is_published(archive))
+    return decide_archive(Standing(user, archive.release.dataset), archive, needed)
+
+
+def decide_archive(standing: Standing, archive: Archive, needed: Iterable[int]) -> Decision:
+    """The decision on `archive`, which holds images of the groups `needed` (ids), for whoever stands so."""
+    return standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
 
 
 def is_published(archive: Archive) -> bool:
     release = archive.release
     return (
         archive.status == Archive.Status.READY
+        and archive.content in CONTENT_OF
         and release.status == Release.Status.PUBLISHED
         and release.dataset.is_public
     )
@@ -190,28 +267,37 @@ def downloadable(user: Person) -> QuerySet[Archive]:
     """The archives that `user` may download now: the queryset twin of `may_download`."""
     if not is_person(user) or not has_confirmed_email(user):
         return Archive.objects.none()
-    dataset = "release__dataset"
-    whole = current_grants(user).filter(dataset=OuterRef(dataset))
-    covers = whole.filter(groups=OuterRef("group"))
-    signed = Signature.objects.filter(
-        user=user, agreement=OuterRef(f"{dataset}__agreement"), text_sha256=OuterRef(f"{dataset}__agreement__sha256")
-    )
-    of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
-    uncovered = of_release.exclude(Exists(covers))
-    by_group = Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered)
-    segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
+    datasets = Dataset.objects.filter(agreement__in=signed_agreements(user), is_public=True)
+    if not has_second_factor(user):
+        datasets = datasets.filter(requires_mfa=False)
     return Archive.objects.filter(
-        segmentation & Exists(whole) | ~segmentation & by_group,
-        Exists(signed),
+        _covered_by(current_grants(user)),
         status=Archive.Status.READY,
         release__status=Release.Status.PUBLISHED,
-        release__dataset__is_public=True,
+        release__dataset__in=datasets,
     )
+
+
+def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
+    """Of all archives those whose groups and content `grants` cover."""
+    # A list of words in JSON is text that holds each word in quotes, on every database.
+    whole = grants.filter(dataset=OuterRef("release__dataset")).annotate(words=Cast("contents", TextField()))
+    of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
+    segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
+    covered = Q(pk__in=[])
+    for content in (None, *Content):
+        opening = whole if content is None else whole.filter(words__contains=f'"{content}"')
+        covers = opening.filter(groups=OuterRef("group"))
+        uncovered = of_release.exclude(Exists(covers))
+        by_group = Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered)
+        held = [archive for archive, opened_by in CONTENT_OF.items() if opened_by == content]
+        covered |= Q(content__in=held) & (segmentation & Exists(opening) | ~segmentation & by_group)
+    return covered
 
 
 def may_see_masks(user: Person, dataset: Dataset) -> Decision:
     """Whether `user` may look through the masks of a segmentation collection: who may download them may."""
-    return Standing(user, dataset).decide((), published=dataset.is_public)
+    return Standing(user, dataset).decide((), Content.MASKS, published=dataset.is_public)
 
 
 def visible(user: Person) -> QuerySet[Dataset]:

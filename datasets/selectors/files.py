@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from accounts.policies import Person
 from datasets.models import Archive, Release
-from datasets.policies import Decision, Standing, is_published, visible
+from datasets.policies import Decision, Standing, decide_archive, visible
 
 
 def listed_archives(user: Person) -> QuerySet[Archive]:
@@ -38,9 +38,7 @@ def file_rows(user: Person, release: Release, standing: Standing | None = None) 
     return [
         FileRow(
             archive,
-            standing.decide(
-                everything if archive.group_id is None else {archive.group_id}, published=is_published(archive)
-            ),
+            decide_archive(standing, archive, everything if archive.group_id is None else {archive.group_id}),
         )
         for archive in sorted(archives, key=place)
     ]

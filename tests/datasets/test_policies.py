@@ -3,14 +3,16 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import AccessGrant, AccessRequest, Agreement, Signature, User
+from accounts.models import AccessGrant, AccessRequest, Agreement, Content, Signature, User
+from accounts.services import end_grants
 from datasets.models import Archive, Dataset, DiagnosisGroup, Release, SegmentationSource
-from datasets.policies import Code, downloadable, may_download, may_see_masks
+from datasets.policies import CONTENT_OF, Code, downloadable, may_download, may_see_masks
 from tests.world import World
 
 
@@ -171,6 +173,59 @@ def test_a_grant_of_a_collection_of_masks_opens_every_source_and_nothing_else(
     assert not may_see_masks(user, collection).allowed
 
 
+def test_every_content_of_archives_is_in_the_table() -> None:
+    assert set(CONTENT_OF) == set(Archive.Content)
+
+
+def test_a_grant_opens_the_contents_that_it_names(world: World) -> None:
+    AccessGrant.objects.filter(pk=world.grant.pk).update(contents=["regions", "masks"])
+    opened = {Content.REGIONS, Content.MASKS, None}
+    for content, opened_by in CONTENT_OF.items():
+        Archive.objects.filter(pk=world.archive.pk).update(content=content)
+        expected = () if opened_by in opened else (Code.OTHER_CONTENT,)
+        assert codes(world.granted, world.archive) == expected, content
+        assert downloadable(world.granted).exists() == (not expected), content
+    AccessGrant.objects.filter(pk=world.grant.pk).update(contents=[])
+    assert codes(world.granted, world.archive) == ()  # tables come with any grant of the group
+    Archive.objects.filter(pk=world.archive.pk).update(content="unheard of")
+    assert codes(world.granted, world.archive) == (Code.NOT_READY,)
+    assert not downloadable(world.granted).exists()
+
+
+def test_a_dataset_may_ask_for_a_second_factor(world: World) -> None:
+    Dataset.objects.update(requires_mfa=True)
+    assert codes(world.granted, world.archive) == (Code.SET_UP_MFA,)
+    assert not downloadable(world.granted).exists()
+    Authenticator.objects.create(user=world.granted, type=Authenticator.Type.RECOVERY_CODES, data={})
+    assert codes(world.granted, world.archive) == (Code.SET_UP_MFA,)
+    Authenticator.objects.create(user=world.granted, type=Authenticator.Type.TOTP, data={})
+    assert codes(world.granted, world.archive) == ()
+    assert set(downloadable(world.granted)) == {world.archive}
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code"),
+    [("revoked", Code.GRANT_REVOKED), ("agreement", Code.GRANT_ENDED), ("closed", Code.ASK_FOR_ACCESS)],
+)
+def test_the_end_of_a_grant_names_the_next_step(world: World, ended_by: str, code: Code) -> None:
+    end_grants(user=world.granted, ended_by=AccessGrant.End(ended_by))
+    assert codes(world.granted, world.archive) == (code,)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("draft", Code.FINISH_REQUEST),
+        ("submitted", Code.REQUEST_PENDING),
+        ("more_information", Code.ANSWER_QUESTION),
+        ("withdrawn", Code.GRANT_EXPIRED),
+    ],
+)
+def test_an_unfinished_request_names_the_next_step(world: World, status: str, code: Code) -> None:
+    AccessRequest.objects.create(user=world.expired, dataset=world.dataset, project="p", purpose="p", status=status)
+    assert codes(world.expired, world.archive) == (code,)
+
+
 def test_every_reason_has_words_and_a_page(world: World) -> None:
     from datasets.policies import Reason
 
@@ -188,6 +243,7 @@ GRANTS = st.lists(
             "days": st.sampled_from([-400, -1, 1, 365]),
             "revoked": st.booleans(),
             "dataset": st.integers(0, 2),
+            "contents": st.sets(st.sampled_from(list(Content.values))),
         }
     ),
     max_size=4,
@@ -203,6 +259,8 @@ HISTORY = st.fixed_dictionaries(
         "public": st.booleans(),
         "release": st.sampled_from(["published", "published", "building"]),
         "archives": st.lists(st.sampled_from(["ready", "ready", "pending", "failed"]), min_size=9, max_size=9),
+        "contents": st.lists(st.sampled_from(list(Archive.Content.values)), min_size=9, max_size=9),
+        "mfa": st.tuples(st.booleans(), st.booleans()),
         "role": st.sampled_from(["", "is_curator", "is_data_manager", "is_superuser"]),
     }
 )
@@ -242,8 +300,12 @@ def test_the_two_forms_of_the_policy_agree(world: World, datasets: list[Dataset]
     Dataset.objects.update(is_public=history["public"])
     Release.objects.update(status=history["release"])
     archives = list(Archive.objects.select_related("release__dataset__agreement", "group").order_by("pk"))
-    for archive, status in zip(archives, history["archives"], strict=True):
-        Archive.objects.filter(pk=archive.pk).update(status=status)
+    for archive, status, content in zip(archives, history["archives"], history["contents"], strict=True):
+        Archive.objects.filter(pk=archive.pk).update(status=status, content=content)
+    needed, had = history["mfa"]
+    Dataset.objects.update(requires_mfa=needed)
+    if had:
+        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
     for number in history["signed"]:
         agreement = datasets[number].agreement
         Signature.objects.create(
@@ -261,6 +323,7 @@ def test_the_two_forms_of_the_policy_agree(world: World, datasets: list[Dataset]
             dataset=dataset,
             request=request,
             granted_by=world.manager,
+            contents=sorted(values["contents"]),
             expires_at=timezone.now() + timedelta(days=values["days"]),
             revoked_at=timezone.now() if values["revoked"] else None,
         )
