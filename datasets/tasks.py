@@ -1,6 +1,7 @@
 from celery import Task, shared_task
 
 from datasets import services
+from datasets.services import withdrawing
 
 
 @shared_task(bind=True)
@@ -11,3 +12,14 @@ def build_archive(self: Task, archive_id: str) -> None:  # type: ignore[type-arg
 @shared_task
 def sweep() -> None:
     services.sweep_archives()
+    withdrawing.sweep_withdrawals()
+
+
+@shared_task
+def finish_withdrawal(withdrawal_id: int) -> None:
+    withdrawing.finish_withdrawal(withdrawal_id)
+
+
+@shared_task
+def read_delivery_logs() -> None:
+    services.read_delivery_logs()

@@ -51,7 +51,7 @@ def release_in_progress(dataset: Dataset) -> Release | None:
 def greatest_version(dataset: Dataset) -> str | None:
     """The greatest version of any release, public or not; None if there is none."""
     given = Release.objects.filter(dataset=dataset).values_list("version", flat=True)
-    return max(given, key=lambda version: versions.parse(version) or (0, 0), default=None)
+    return max(given, key=versions.order, default=None)
 
 
 def catalogue(user: Person, **only: str) -> list[Card]:

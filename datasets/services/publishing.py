@@ -59,9 +59,7 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         raise PublishRefused(_("There is nothing to publish: no image of this dataset is accepted yet."))
     if comparison.difference.is_empty:
         raise PublishRefused(_("There is nothing new: the images and their metadata are those of the last release."))
-    archives = Archive.objects.bulk_create(_archives(release, comparison))
-    for archive in archives:
-        enqueue(archive)
+    _order(release, comparison)
     difference = comparison.difference
     record(
         "release.created",
@@ -75,6 +73,21 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         removed=difference.removed,
     )
     return release
+
+
+def order_archives(release: Release) -> None:
+    """Plans the archives of what the release holds, and has them built."""
+    comparison = Comparison(None)
+    part_of = "source" if release.dataset.is_segmentation else "group"
+    for part, files in release.items.order_by().values_list(part_of, "files").iterator(chunk_size=CHUNK):
+        comparison.by_part[part] += 1
+        comparison.by_content.update((part, content) for content in files)
+    _order(release, comparison)
+
+
+def _order(release: Release, comparison: Comparison) -> None:
+    for archive in Archive.objects.bulk_create(_archives(release, comparison)):
+        enqueue(archive)
 
 
 def enqueue(archive: Archive) -> None:
@@ -91,7 +104,7 @@ def _check(dataset: Dataset, version: str, changes: str) -> None:
     if numbers is None:
         raise PublishRefused(_("A version is two numbers with a point between, e.g. 1.1."))
     last = selectors.greatest_version(dataset)
-    if last is not None and numbers <= (versions.parse(last) or (0, 0)):
+    if last is not None and numbers <= versions.order(last):
         raise PublishRefused(_("The version must be greater than %(last)s.") % {"last": last})
     if not changes.strip():
         raise PublishRefused(_("Say what changed: researchers read it before they download."))

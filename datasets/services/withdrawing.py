@@ -1,16 +1,182 @@
-"""What its hospital takes back before it was ever released: it leaves nothing but its row."""
+"""Taking images out: at once for everybody, with a tombstone where a release had them.
 
+What a hospital takes back before any release leaves nothing but its row (`withdraw_unreleased`). What a data manager
+withdraws is out of reach when the transaction ends: the archives that hold it are withdrawn with it. What takes longer
+comes after (`finish_withdrawal`): the mails, the destruction of the files, the patch releases. It may run twice or die
+anywhere; the sweep runs it again until it is through.
+"""
+
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit.services import record
 from datasets.errors import DatasetError
-from datasets.models import Dataset, Radiograph, ReleaseItem
+from datasets.models import (
+    Archive,
+    Dataset,
+    ImageReport,
+    Radiograph,
+    Release,
+    ReleaseItem,
+    SegmentationEntry,
+    Tombstone,
+    Withdrawal,
+)
+from datasets.selectors.holding import archives_holding
 from datasets.services.library import withdraw_radiograph
+from datasets.services.patching import order_patches, reorder_archives
+from datasets.services.telling import tell_downloaders
+
+Image = Radiograph | SegmentationEntry
+# These concern the patient: a mask whose image is a radiograph of ours takes the radiograph with it.
+_OF_THE_PERSON = (Withdrawal.Reason.CONSENT, Withdrawal.Reason.IDENTITY)
+
+
+@transaction.atomic
+def withdraw_images(
+    *, manager: User, images: Sequence[Image], reason: str, report: ImageReport | None = None
+) -> Withdrawal:
+    """Takes images of one patient out of the dataset and of every release, for good.
+
+    A radiograph takes the hand-drawn masks of it along. Raises DatasetError: no image, images of several patients, a
+    reason that is none of Withdrawal.Reason, or one of them is withdrawn already.
+    """
+    if reason not in Withdrawal.Reason.values:
+        raise DatasetError(_("Say why the image is withdrawn."))
+    radiographs, entries = _chosen(images, reason)
+    # A release takes its images under these locks: it has these before us, or not at all.
+    datasets = {image.dataset_id for image in (*radiographs, *entries)}
+    list(Dataset.objects.select_for_update().filter(pk__in=datasets).order_by("pk"))
+    if entries and Tombstone.objects.filter(entry__in=entries).exists():
+        raise DatasetError(_("This image is withdrawn already."))
+    for radiograph in radiographs:
+        withdraw_radiograph(manager=manager, radiograph=radiograph)
+    found: Image = (radiographs or entries)[0] if not images else images[0]
+    withdrawal = Withdrawal.objects.create(dataset_id=found.dataset_id, reason=reason, by=manager, report=report)
+    items = ReleaseItem.objects.filter(Q(radiograph__in=radiographs) | Q(entry__in=entries))
+    published = _out_of_releases(items)
+    for image in (*radiographs, *entries):
+        _lay_tombstone(withdrawal, image, published)
+    archives = archives_holding(ReleaseItem.objects.filter(tombstone__withdrawal=withdrawal))
+    # The lock waits for every download that is just being written down, and those that come after see the state.
+    locked = [archive.pk for archive in archives.select_for_update(of=("self",)).order_by("pk")]
+    Archive.objects.filter(pk__in=locked).update(status=Archive.Status.WITHDRAWN)
+    record(
+        "images.withdrawn",
+        actor=manager,
+        about=withdrawal,
+        reason=reason,
+        radiographs=[radiograph.pk for radiograph in radiographs],
+        entries=[entry.pk for entry in entries],
+        releases=[release.pk for release in published],
+        archives=len(locked),
+    )
+    enqueue(withdrawal)
+    return withdrawal
+
+
+def enqueue(withdrawal: Withdrawal) -> None:
+    """Publishes the task of what comes after when the transaction commits; the sweep finds it if it gets lost."""
+    from datasets.tasks import finish_withdrawal as task  # tasks import the services
+
+    transaction.on_commit(partial(task.delay, withdrawal.pk), robust=True)
+
+
+def _chosen(images: Sequence[Image], reason: str) -> tuple[list[Radiograph], list[SegmentationEntry]]:
+    """The radiographs and the hand-drawn masks that go, in the order of their ids."""
+    entries = {image.pk: image for image in images if isinstance(image, SegmentationEntry)}
+    radiographs = {image.pk: image for image in images if isinstance(image, Radiograph)}
+    if reason in _OF_THE_PERSON:
+        radiographs |= {entry.radiograph.pk: entry.radiograph for entry in entries.values() if entry.radiograph}
+    along = SegmentationEntry.objects.filter(radiograph__in=radiographs, tombstone=None)
+    entries |= {entry.pk: entry for entry in along}
+    patients = {("radiograph", radiograph.patient_id) for radiograph in radiographs.values()}
+    alone = [entry for entry in entries.values() if entry.radiograph_id not in radiographs]
+    patients |= {(f"entry {entry.dataset_id}", entry.patient_hash or f"entry {entry.pk}") for entry in alone}
+    if not images:
+        raise DatasetError(_("Choose at least one image."))
+    if len(patients) > 1:
+        raise DatasetError(_("Withdraw the images of one patient at a time."))
+    return [radiographs[pk] for pk in sorted(radiographs)], [entries[pk] for pk in sorted(entries)]
+
+
+def _out_of_releases(items: QuerySet[ReleaseItem]) -> list[Release]:
+    """Takes the items out of releases that are still being built, and returns the published ones that have them."""
+    ids = set(items.order_by().values_list("release", flat=True))
+    # The same lock as that of whoever publishes it with its last archive: it is public by now, or it waits for us.
+    releases = list(Release.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    published = [release for release in releases if release.status == Release.Status.PUBLISHED]
+    for release in releases:
+        if release not in published:
+            items.filter(release=release).delete()
+            reorder_archives(release)
+    return published
+
+
+def _lay_tombstone(withdrawal: Withdrawal, image: Image, published: Iterable[Release]) -> None:
+    of = {"radiograph": image} if isinstance(image, Radiograph) else {"entry": image}
+    items = ReleaseItem.objects.filter(release__in=published, **of)
+    having = {release_id for release_id in items.values_list("release", flat=True)}
+    tombstone = Tombstone.objects.create(
+        withdrawal=withdrawal,
+        dataset_id=image.dataset_id,
+        filename=image.filename,
+        versions=[release.version for release in published if release.pk in having],
+        **of,
+    )
+    items.update(tombstone=tombstone)
+
+
+def finish_withdrawal(withdrawal_id: int) -> None:
+    """What comes after a withdrawal: mails, destruction, patch releases. May be called any number of times."""
+    withdrawal = Withdrawal.objects.select_related("by").get(pk=withdrawal_id)
+    if withdrawal.finished_at is not None:
+        return
+    tell_downloaders(withdrawal)
+    _destroy_archives()
+    for tombstone in withdrawal.tombstones.select_related("radiograph", "entry"):
+        _destroy_files(tombstone)
+    for dataset in withdrawal.tombstones.order_by("dataset").values_list("dataset", flat=True).distinct():
+        order_patches(dataset, manager=withdrawal.by)
+    with transaction.atomic():
+        if Withdrawal.objects.filter(pk=withdrawal_id, finished_at=None).update(finished_at=timezone.now()):
+            record("withdrawal.finished", about=withdrawal)
+
+
+def sweep_withdrawals() -> int:
+    """Publishes the tasks of withdrawals again that are not through, and returns how many."""
+    unfinished = Withdrawal.objects.filter(finished_at=None)
+    for withdrawal in unfinished:
+        enqueue(withdrawal)
+    return len(unfinished)
+
+
+def _destroy_archives() -> None:
+    """Destroys the files of withdrawn archives. A part that another version still hands out may lie in the same place."""
+    storage = storages["archives"]
+    withdrawn = Archive.objects.filter(status=Archive.Status.WITHDRAWN).exclude(file="")
+    for archive in withdrawn:
+        elsewhere = Archive.objects.filter(file=archive.file.name).exclude(status=Archive.Status.WITHDRAWN)
+        if not elsewhere.exists():
+            storage.delete(archive.file.name)
+        Archive.objects.filter(pk=archive.pk).update(file="")
+
+
+def _destroy_files(tombstone: Tombstone) -> None:
+    """Destroys what the library, and what releases remember, has of the image."""
+    if tombstone.radiograph_id is not None:
+        _destroy(tombstone.radiograph_id)
+    elif tombstone.entry is not None:
+        _delete([tombstone.entry.mask.name, tombstone.entry.image.name])
+    for files in tombstone.items.values_list("files", flat=True):
+        _delete(stored["path"] for content in files.values() for stored in content)
 
 
 @transaction.atomic
@@ -50,6 +216,10 @@ def _destroy(radiograph_id: int) -> bool:
         paths += [region.image.name, region.mask.name]
     for entry in row.segmentation_entries.all():
         paths += [entry.mask.name, entry.image.name]
+    return _delete(paths)
+
+
+def _delete(paths: Iterable[str | None]) -> bool:
     library = storages["library"]
     there = [path for path in paths if path and library.exists(path)]
     for path in there:

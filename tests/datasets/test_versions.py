@@ -17,3 +17,15 @@ def test_additions_raise_the_second_number_and_changes_the_first() -> None:
     assert versions.suggest(None, only_additions=True) == "1.0"
     assert versions.suggest("1.9", only_additions=True) == "1.10"
     assert versions.suggest("1.9", only_additions=False) == "2.0"
+
+
+def test_a_patch_counts_the_third_number() -> None:
+    assert [versions.patch(version) for version in ("1.0", "1.0.1", "2.10.9")] == ["1.0.1", "1.0.2", "2.10.10"]
+    assert sorted(["1.10", "1.0.10", "2.0", "1.0", "1.0.2", "1.2"], key=versions.order) == [
+        *("1.0", "1.0.2", "1.0.10", "1.2", "1.10", "2.0"),
+    ]
+
+
+def test_the_version_after_a_patch_has_two_numbers() -> None:
+    assert versions.suggest("1.9.2", only_additions=True) == "1.10"
+    assert versions.suggest("1.9.2", only_additions=False) == "2.0"

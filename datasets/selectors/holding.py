@@ -1,0 +1,39 @@
+"""Which archives hold an image, and who has one of them."""
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from datasets.models import Archive, Download, ReleaseItem, Tombstone, Withdrawal
+
+# The archives that carry something of every image, and not its files by content.
+TABLES = (Archive.Content.METADATA, Archive.Content.DEIDENTIFICATION, Archive.Content.QUALITY)
+
+
+def archives_holding(items: QuerySet[ReleaseItem]) -> QuerySet[Archive]:
+    """The archives of published releases in whose bytes there is a file or a row of any of `items`."""
+    same = items.order_by().filter(release=OuterRef("release"))
+    covers = same.filter(
+        Q(group=OuterRef("group")) | Q(source=OuterRef("source")),
+    )
+    everything = Q(group=None, source=None) & Exists(same)
+    table = Q(content__in=TABLES)
+    of_content = Q()
+    for content in Archive.Content.values:
+        if content not in TABLES:
+            of_content |= Q(content=content) & Exists(covers.filter(files__has_key=content))
+    return Archive.objects.filter(everything | table & Exists(covers) | of_content)
+
+
+def holders(withdrawal: Withdrawal) -> set[int]:
+    """The ids of the people who got bytes of an archive that held an image of `withdrawal`, whatever became of it."""
+    return {user for tombstone in withdrawal.tombstones.all() for user in _holders(tombstone)}
+
+
+def held_by(withdrawal: Withdrawal, user_id: int) -> list[Tombstone]:
+    """The images of `withdrawal` that this person has downloaded."""
+    return [tombstone for tombstone in withdrawal.tombstones.order_by("filename") if user_id in _holders(tombstone)]
+
+
+def _holders(tombstone: Tombstone) -> set[int]:
+    """Unknown how many bytes went out (nginx sends them, or it is going on): some may have."""
+    archives = archives_holding(tombstone.items.all())
+    return set(Download.objects.filter(archive__in=archives).exclude(bytes_sent=0).values_list("user", flat=True))

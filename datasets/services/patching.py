@@ -1,0 +1,95 @@
+"""Patch releases: what a published version had, without the images that were withdrawn since (1.0 becomes 1.0.1)."""
+
+from functools import partial
+from itertools import islice
+
+from django.core.files.storage import storages
+from django.db import transaction
+from django.db.models import Count
+from django.utils import translation
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from audit.services import record
+from datasets import versions
+from datasets.models import Dataset, Release, ReleaseItem, Withdrawal
+from datasets.services.publishing import order_archives
+
+CHUNK = 2000  # rows held in memory
+
+
+def order_patches(dataset_id: int, *, manager: User) -> list[Release]:
+    """Orders a patch release for every version N.N of the dataset whose newest form still has a withdrawn image.
+
+    One that is being built already has it no more (`withdraw_images` sees to that), so nothing is ordered twice,
+    whoever comes at the same time. A version of which nothing is left gets none.
+    """
+    ordered = []
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update().get(pk=dataset_id)
+        newest: dict[tuple[int, ...], Release] = {}
+        for release in sorted(dataset.releases.all(), key=lambda release: versions.order(release.version)):
+            newest[versions.order(release.version)[:2]] = release
+        for release in newest.values():
+            withdrawn = release.items.exclude(tombstone=None)
+            if withdrawn.exists() and release.items.filter(tombstone=None).exists():
+                ordered.append(_publish_patch(manager, release))
+    return ordered
+
+
+def _publish_patch(manager: User, release: Release) -> Release:
+    """What `release` froze, word for word, but for the withdrawn images; its archives are ordered."""
+    patch = Release.objects.create(
+        dataset=release.dataset,
+        version=versions.patch(release.version),
+        changes=changes(release),
+        about=release.about,
+        quality=release.quality,
+        replaces=release,
+        created_by=manager,
+    )
+    kept = release.items.filter(tombstone=None).order_by("pk").iterator(chunk_size=CHUNK)
+    while items := list(islice(kept, CHUNK)):
+        for item in items:
+            item.pk, item.release = None, patch
+        ReleaseItem.objects.bulk_create(items)
+    order_archives(patch)
+    record("release.created", actor=manager, about=patch, dataset=patch.dataset_id, version=patch.version)
+    return patch
+
+
+def reorder_archives(release: Release) -> None:
+    """After images were taken out of a release that is still being built: its archives are planned and built anew. One
+    of which nothing is left goes, too: it never was public.
+
+    Whoever is building one of the old archives finds the row gone and throws away what was made."""
+    old = list(release.archives.all())
+    paths = [archive.file.name for archive in old if archive.file]
+    release.archives.all().delete()
+    transaction.on_commit(partial(_delete, paths), robust=True)
+    if release.items.exists():
+        order_archives(release)
+        record("release.reordered", about=release, archives=len(old))
+    else:
+        record("release.dropped", about=release, version=release.version)
+        release.delete()
+
+
+def _delete(paths: list[str]) -> None:
+    for path in paths:
+        storages["archives"].delete(path)
+
+
+def changes(release: Release) -> str:
+    """The change log of the patch that takes the place of `release`: how many images went and why, never who. In
+    English, as everything that a release freezes."""
+    counted = release.items.exclude(tombstone=None).order_by()
+    reasons = dict(counted.values_list("tombstone__withdrawal__reason").annotate(Count("pk")))
+    with translation.override("en"):
+        lines = [
+            ngettext("%(count)s image withdrawn: %(reason)s.", "%(count)s images withdrawn: %(reason)s.", count)
+            % {"count": count, "reason": reason.label}
+            for reason in Withdrawal.Reason
+            if (count := reasons.get(reason.value, 0))
+        ]
+    return "\n".join(lines)
