@@ -11,6 +11,7 @@ from datasets.selectors.catalogue import (
     published,
     release_in_progress,
 )
+from datasets.selectors.counts import Counts, MonthCounts, counts, counts_by_month, counts_of
 from datasets.selectors.files import FileRow, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
 from datasets.selectors.quality import counted_scores, quality_scores
@@ -25,13 +26,18 @@ from datasets.selectors.statistics import Statistics, statistics
 
 __all__ = [
     "Card",
+    "Counts",
     "Figures",
     "FileRow",
+    "MonthCounts",
     "Preview",
     "SourceCounts",
     "Statistics",
     "catalogue",
     "counted_scores",
+    "counts",
+    "counts_by_month",
+    "counts_of",
     "current_masks",
     "current_sources",
     "figures",

@@ -3,6 +3,7 @@
 from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
 from datasets.services.catalogue import Group, create_dataset, update_dataset
+from datasets.services.counting import count_download, count_view
 from datasets.services.downloading import Delivery, refuse_download, start_download
 from datasets.services.library import Facts, NewFile, add_radiograph, withdraw_radiograph
 from datasets.services.publishing import publish_release
@@ -18,6 +19,8 @@ __all__ = [
     "PublishRefused",
     "add_radiograph",
     "build_archive",
+    "count_download",
+    "count_view",
     "create_dataset",
     "publish_release",
     "recount_scores",

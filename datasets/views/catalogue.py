@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import AccountsError
 from accounts.policies import is_person, required
 from accounts.services import ask
-from datasets import policies, selectors
+from datasets import policies, selectors, services
 from datasets.forms import AccessRequestForm
 from datasets.models import Dataset, Release, Set
 from datasets.views.statistics import present
@@ -31,6 +31,7 @@ def dataset_detail(request: HttpRequest, slug: str) -> HttpResponse:
     releases = list(selectors.published().filter(dataset=dataset))
     latest = releases[0] if releases else None
     context = {**_release_context(request, dataset, latest), "releases": releases}
+    services.count_view(request, dataset)
     return render(request, "datasets/detail.html", context)
 
 
@@ -39,6 +40,7 @@ def release(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     dataset = _dataset(request, slug)
     found = get_object_or_404(selectors.published(), dataset=dataset, version=version)
     context = {**_release_context(request, dataset, found), "latest": selectors.latest_release(dataset)}
+    services.count_view(request, dataset, found)
     return render(request, "datasets/release.html", context)
 
 
