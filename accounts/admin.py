@@ -133,7 +133,7 @@ class AccessGrantAdmin(EvidenceAdmin):
 
 @admin.register(Invitation)
 class InvitationAdmin(EvidenceAdmin):
-    list_display = ["email", "hospital", "invited_by", "created_at", "expires_at", "accepted_at"]
+    list_display = ["email", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at"]
     exclude = ["token_hash"]
 
 

@@ -126,7 +126,7 @@ class Invitations(APIView):
 
     @extend_schema(request=InvitationSerializer, responses={201: InvitationSerializer})
     def post(self, request: Request) -> Response:
-        """Invites somebody to a hospital. The link goes to that address only, so it is not in the answer."""
+        """Invites somebody to one or more hospitals. The link goes to that address only, so it is not in the answer."""
         invited = InvitationSerializer(data=request.data)
         invited.is_valid(raise_exception=True)
         with refusals():

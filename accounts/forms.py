@@ -1,6 +1,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.http import HttpRequest
 from django.utils.translation import get_language
@@ -148,7 +149,15 @@ class ReasonForm(forms.Form):
 
 class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    hospital = forms.ModelChoiceField(label=_("Hospital"), queryset=Hospital.objects.all())
+    hospitals = forms.ModelMultipleChoiceField(
+        label=_("Hospitals"), queryset=Hospital.objects.all(), widget=forms.CheckboxSelectMultiple
+    )
+    days = forms.IntegerField(
+        label=_("The link works for (days)"),
+        min_value=1,
+        max_value=services.MAX_INVITATION_DAYS,
+        initial=lambda: settings.CXR_INVITATION_DAYS,
+    )
 
 
 class HospitalForm(forms.ModelForm):  # type: ignore[type-arg]

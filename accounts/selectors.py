@@ -108,10 +108,35 @@ def unsigned_agreements(user: User) -> QuerySet[Agreement]:
     return Agreement.objects.filter(wanted).exclude(signatures__user=user).distinct()
 
 
+def people_to_sign_again(agreement: Agreement) -> QuerySet[User]:
+    """Open accounts with a current grant under `agreement` that signed another version of it, and not this one."""
+    now = timezone.now()
+    current = AccessGrant.objects.filter(dataset__agreement=agreement, created_at__lte=now, expires_at__gt=now).filter(
+        Q(revoked_at=None) | Q(revoked_at__gt=now)
+    )
+    return (
+        User.objects.filter(is_active=True, access_grants__in=current, signatures__agreement__code=agreement.code)
+        .exclude(signatures__agreement=agreement)
+        .distinct()
+    )
+
+
+def agreement_versions(agreement: Agreement) -> QuerySet[Agreement]:
+    """Every version of the agreement that this one is a version of, the newest first."""
+    return Agreement.objects.filter(code=agreement.code).order_by("-created_at", "-pk")
+
+
+def signed_version(user: User, agreement: Agreement) -> Signature | None:
+    """The person's newest signature of another version of `agreement`."""
+    signatures = Signature.objects.filter(user=user, agreement__code=agreement.code).exclude(agreement=agreement)
+    return signatures.select_related("agreement").order_by("-at", "-pk").first()
+
+
 def is_open(invitation: Invitation) -> bool:
-    """Neither used nor expired."""
-    return invitation.accepted_at is None and invitation.expires_at > timezone.now()
+    """Neither used nor revoked nor expired."""
+    done = invitation.accepted_at or invitation.revoked_at
+    return done is None and invitation.expires_at > timezone.now()
 
 
 def invitation_by_secret(secret: str) -> Invitation | None:
-    return Invitation.objects.select_related("hospital").filter(token_hash=secret_hash(secret)).first()
+    return Invitation.objects.prefetch_related("hospitals").filter(token_hash=secret_hash(secret)).first()

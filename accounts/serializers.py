@@ -110,11 +110,18 @@ class SignatureSerializer(serializers.ModelSerializer[Signature]):
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
-    hospital = serializers.SlugRelatedField(
-        "number", queryset=Hospital.objects.all(), help_text="The hospital's number, hospital_id in the metadata."
+    hospitals = serializers.SlugRelatedField(
+        "number",
+        queryset=Hospital.objects.all(),
+        many=True,
+        allow_empty=False,
+        help_text="The hospitals' numbers, hospital_id in the metadata.",
+    )
+    days = serializers.IntegerField(
+        required=False, min_value=1, max_value=90, write_only=True, help_text="How long the link works."
     )
 
     class Meta:
         model = Invitation
-        fields = ["id", "email", "hospital", "created_at", "expires_at"]
+        fields = ["id", "email", "hospitals", "days", "created_at", "expires_at"]
         read_only_fields = ["id", "created_at", "expires_at"]

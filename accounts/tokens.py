@@ -20,16 +20,16 @@ def secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def invitation_secret(email: str, hospital_id: int, created_at: datetime) -> str:
+def invitation_secret(email: str, created_at: datetime) -> str:
     """The secret of an invitation's link, made from the row and the portal's key: the worker that writes the mail can
     make it again, so it is in no task and in no table. `created_at` is what makes it new every time."""
-    content = f"{email}|{hospital_id}|{created_at.isoformat()}"
+    content = f"{email}|{created_at.isoformat()}"
     return salted_hmac("accounts.invitation", content, algorithm="sha256").hexdigest()
 
 
 def secret_of(invitation: Invitation) -> str:
     """The secret again, for the mail. Raises `RuntimeError` where the portal's key was changed since the invitation."""
-    secret = invitation_secret(invitation.email, invitation.hospital_id, invitation.created_at)
+    secret = invitation_secret(invitation.email, invitation.created_at)
     if secret_hash(secret) != invitation.token_hash:
         raise RuntimeError(f"Invitation {invitation.pk} was made with another key; invite the person again.")
     return secret

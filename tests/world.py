@@ -98,11 +98,11 @@ def _people(world: World) -> None:
     world.researcher, world.granted, world.expired = people.researcher(), people.researcher(), people.researcher()
     world.invitation = Invitation.objects.create(
         email="invited@example.org",
-        hospital=world.hospital,
         token_hash=secret_hash(INVITATION_SECRET),
         invited_by=world.manager,
         expires_at=timezone.now() + timedelta(days=14),
     )
+    world.invitation.hospitals.set([world.hospital])
 
 
 def _dataset(world: World) -> None:

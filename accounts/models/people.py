@@ -30,6 +30,8 @@ class Institution(models.Model):
     same, and the row that was merged keeps pointing to the one that counts."""
 
     name = models.CharField(_("name"), max_length=250)
+    # What the name is found by, whatever its capitals and spaces (accounts.institutions.key_of).
+    key = models.CharField(max_length=500, unique=True, editable=False)
     ror_id = models.CharField(
         _("ROR id"),
         max_length=40,
@@ -142,13 +144,14 @@ class Invitation(models.Model):
     """A hospital user comes by invitation; the link's token is stored as a hash only."""
 
     email = models.EmailField(_("e-mail address"))
-    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="invitations")
+    hospitals = models.ManyToManyField(Hospital, related_name="invitations", verbose_name=_("hospitals"))
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations_sent")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
     accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]

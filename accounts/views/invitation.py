@@ -44,7 +44,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         else:
             messages.success(request, _("Your account is ready. Sign in with the invited address."))
             return redirect("account_login")
-    return render(request, "accounts/invitation.html", {"invitation": invited, "form": form})
+    return render(
+        request, "accounts/invitation.html", {"invitation": invited, "hospitals": _named(invited), "form": form}
+    )
 
 
 def _attach(request: HttpRequest, token: str, invited: Invitation) -> HttpResponse:
@@ -55,7 +57,12 @@ def _attach(request: HttpRequest, token: str, invited: Invitation) -> HttpRespon
         except AccountsError as error:
             messages.error(request, str(error))
             return redirect(request.path)
-        messages.success(request, _("You belong to the hospital now and can upload for it."))
+        messages.success(request, _("You can upload now for: %(hospitals)s.") % {"hospitals": _named(invited)})
         return redirect("accounts:profile")
     fits = selectors.has_confirmed_email(user, invited.email)
-    return render(request, "accounts/invitation_attach.html", {"invitation": invited, "fits": fits})
+    context = {"invitation": invited, "hospitals": _named(invited), "fits": fits}
+    return render(request, "accounts/invitation_attach.html", context)
+
+
+def _named(invited: Invitation) -> str:
+    return ", ".join(hospital.name for hospital in invited.hospitals.all())

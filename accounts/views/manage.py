@@ -118,7 +118,9 @@ def manage_people(request: HttpRequest) -> HttpResponse:
             "now": timezone.now(),
             "page_obj": Paginator(people, 50).get_page(request.GET.get("page")),
             "hospitals": Hospital.objects.annotate(people=Count("memberships")),
-            "invitations": Invitation.objects.select_related("hospital", "invited_by", "accepted_by")[:50],
+            "invitations": Invitation.objects.select_related("invited_by", "accepted_by").prefetch_related("hospitals")[
+                :50
+            ],
         },
     )
 

@@ -99,12 +99,12 @@ def test_scopes_limit_and_roles_are_looked_up_at_every_use(world: World) -> None
 
 def test_an_invitation_by_the_api_does_not_show_its_secret(world: World) -> None:
     client = _client(world.manager, "manage")
-    invited = {"email": "i@example.org", "hospital": world.hospital.number}
+    invited = {"email": "i@example.org", "hospitals": [world.hospital.number]}
     answer = client.post("/api/v1/invitations/", invited, format="json")
     assert answer.status_code == 201
-    assert set(answer.json()) == {"id", "email", "hospital", "created_at", "expires_at"}
+    assert set(answer.json()) == {"id", "email", "hospitals", "created_at", "expires_at"}
     assert Invitation.objects.filter(email="i@example.org").exists()
-    unknown = client.post("/api/v1/invitations/", {**invited, "hospital": 999}, format="json")
+    unknown = client.post("/api/v1/invitations/", {**invited, "hospitals": [999]}, format="json")
     assert unknown.status_code == 400
     member = {**invited, "email": world.hospital_user.email}
     assert client.post("/api/v1/invitations/", member, format="json").status_code == 409

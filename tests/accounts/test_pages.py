@@ -195,7 +195,7 @@ def test_a_manager_invites_and_adds_hospitals(world: World) -> None:
     found = _page(client, f"{url}?q=curator")
     assert world.curator.email in found
     assert world.researcher.email not in found
-    values = {"email": "New@Example.org", "hospital": world.hospital.pk}
+    values = {"email": "New@Example.org", "hospitals": [world.hospital.pk], "days": "7"}
     assert "on its way to new@example.org" in client.post(url, values, follow=True).content.decode()
     values["email"] = world.hospital_user.email
     assert "belongs to the hospital already" in client.post(url, values).content.decode()

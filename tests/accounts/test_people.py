@@ -34,7 +34,7 @@ def test_hospitals_have_numbers_of_their_own(people: People) -> None:
 def test_an_invitation_makes_a_person_with_a_confirmed_address(people: People, committing: Commit) -> None:
     manager, hospital = people.manager(), people.hospital()
     with committing():
-        invitation, secret = services.invite(manager=manager, email=" Ina@Example.ORG ", hospital=hospital)
+        invitation, secret = services.invite(manager=manager, email=" Ina@Example.ORG ", hospitals=[hospital])
     assert invitation.token_hash == secret_hash(secret)
     (message,) = outbox.outbox
     assert message.to == ["ina@example.org"]
@@ -56,7 +56,7 @@ def test_an_invitation_makes_a_person_with_a_confirmed_address(people: People, c
 def test_the_secret_is_in_no_task_and_in_no_row(people: People, committing: Commit) -> None:
     with committing() as callbacks:
         invitation, secret = services.invite(
-            manager=people.manager(), email="ina@example.org", hospital=people.hospital()
+            manager=people.manager(), email="ina@example.org", hospitals=[people.hospital()]
         )
     assert secret not in str([getattr(callback, "args", "") for callback in callbacks])
     assert secret not in str(Invitation.objects.filter(pk=invitation.pk).values())
@@ -69,8 +69,8 @@ def test_an_invitation_expires_and_a_newer_one_replaces_it(world: World) -> None
     for secret in (INVITATION_SECRET, "unknown"):
         with pytest.raises(InvitationUnusableError):
             services.accept_invitation(secret=secret, name="Ina", password="battery staple 9")
-    _old, old_secret = services.invite(manager=world.manager, email="i@example.org", hospital=world.hospital)
-    _new, new_secret = services.invite(manager=world.manager, email="i@example.org", hospital=world.hospital)
+    _old, old_secret = services.invite(manager=world.manager, email="i@example.org", hospitals=[world.hospital])
+    _new, new_secret = services.invite(manager=world.manager, email="i@example.org", hospitals=[world.hospital])
     with pytest.raises(InvitationUnusableError):
         services.accept_invitation(secret=old_secret, name="Ina", password="battery staple 9")
     assert (
@@ -80,7 +80,7 @@ def test_an_invitation_expires_and_a_newer_one_replaces_it(world: World) -> None
 
 def test_an_account_joins_only_when_it_has_the_invited_address(world: World) -> None:
     user = world.researcher
-    _invitation, secret = services.invite(manager=world.manager, email=user.email.upper(), hospital=world.hospital)
+    _invitation, secret = services.invite(manager=world.manager, email=user.email.upper(), hospitals=[world.hospital])
     with pytest.raises(LogInFirstError):
         services.accept_invitation(secret=secret, name="Eve", password="battery staple 9")
     with pytest.raises(NotAllowedError):
@@ -94,15 +94,15 @@ def test_an_account_joins_only_when_it_has_the_invited_address(world: World) -> 
     assert policies.is_member_of(user, world.hospital.pk)
     assert not policies.is_member_of(user, world.other_hospital.pk)
     with pytest.raises(AlreadyDoneError):
-        services.invite(manager=world.manager, email=user.email, hospital=world.hospital)
+        services.invite(manager=world.manager, email=user.email, hospitals=[world.hospital])
 
 
 def test_only_managers_invite_and_only_to_addresses(world: World) -> None:
     for person in (world.researcher, world.curator, world.hospital_user):
         with pytest.raises(NotAllowedError):
-            services.invite(manager=person, email="i@example.org", hospital=world.hospital)
+            services.invite(manager=person, email="i@example.org", hospitals=[world.hospital])
     with pytest.raises(AccountsError):
-        services.invite(manager=world.manager, email="no address", hospital=world.hospital)
+        services.invite(manager=world.manager, email="no address", hospitals=[world.hospital])
 
 
 def test_tokens_reach_no_further_than_the_person(world: World) -> None:

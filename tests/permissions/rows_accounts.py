@@ -83,7 +83,7 @@ ROWS = [
         "accounts:manage_people",
         f"{MANAGER} 302",
         method="POST",
-        data=lambda world: {"email": "new@example.org", "hospital": world.hospital.pk},
+        data=lambda world: {"email": "new@example.org", "hospitals": [world.hospital.pk], "days": 7},
     ),
     Row("accounts:hospital_new", f"{MANAGER} 200"),
     Row(
@@ -119,6 +119,6 @@ ROWS = [
         "api:invitations",
         "401 403 403 403 403 403 403 201",
         method="POST",
-        data=lambda world: {"email": "new@example.org", "hospital": world.hospital.number},
+        data=lambda world: {"email": "new@example.org", "hospitals": [world.hospital.number]},
     ),
 ]
