@@ -37,6 +37,7 @@ CONTENT_OF: dict[str, Content | None] = {
     Archive.Content.METADATA: None,
     Archive.Content.DEIDENTIFICATION: None,
     Archive.Content.QUALITY: None,
+    Archive.Content.ABOUT: None,
 }
 
 

@@ -71,6 +71,16 @@ class Dataset(models.Model):
         db_default=False,
         help_text=_("Nothing is known of patients: releases have labels.csv instead of the tables of metadata."),
     )
+    validation_percent = models.PositiveSmallIntegerField(
+        _("validation, per cent"), default=0, db_default=0, validators=[MaxValueValidator(90)]
+    )
+    test_percent = models.PositiveSmallIntegerField(
+        _("hold-out test, per cent"),
+        default=20,
+        db_default=20,
+        validators=[MaxValueValidator(90)],
+        help_text=_("The rest of the patients is for training; 0 and 0: releases give no sets."),
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -249,6 +259,7 @@ class LungMask(models.Model):
     model_version = models.CharField(max_length=40, blank=True)
     file = models.FileField(storage=library_storage, max_length=250)
     sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -266,8 +277,10 @@ class LungRegion(models.Model):
     radiograph = models.OneToOneField(Radiograph, on_delete=models.CASCADE, related_name="region")
     image = models.FileField(storage=library_storage, max_length=250)
     image_sha256 = models.CharField(max_length=64)
+    image_size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
     mask = models.FileField(storage=library_storage, max_length=250)
     mask_sha256 = models.CharField(max_length=64)
+    mask_size = models.PositiveBigIntegerField(_("size of the mask in bytes"), null=True, blank=True)
     transform = models.JSONField(default=dict)
 
     class Meta:

@@ -15,6 +15,9 @@ def archives_storage():  # type: ignore[no-untyped-def]  # a callable, so that m
     return storages["archives"]
 
 
+OPEN = 2**63 - 1  # of a part: no image is too new for it
+
+
 class Release(models.Model):
     """A frozen snapshot of a dataset. Public once every archive of it is built."""
 
@@ -33,6 +36,15 @@ class Release(models.Model):
         help_text=_("The dataset's quality scores on the day: counts by thousandths, and the fences of outliers."),
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.BUILDING)
+    freezing = models.BooleanField(
+        default=False, db_default=False, help_text=_("Its images are being frozen; no archive is ordered yet.")
+    )
+    images_expected = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("How many images there were to freeze when it was ordered.")
+    )
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("While its images are being frozen: when somebody else may go on.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     published_at = models.DateTimeField(null=True, blank=True)
@@ -131,6 +143,7 @@ class Archive(models.Model):
         METADATA = "metadata", _("metadata")
         DEIDENTIFICATION = "deidentification", _("de-identification")
         QUALITY = "quality", _("quality check")
+        ABOUT = "about", _("about the release")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("waiting")
@@ -154,12 +167,29 @@ class Archive(models.Model):
     )
     content = models.CharField(max_length=16, choices=Content)
     part = models.PositiveIntegerField(default=1)
+    parts = models.PositiveIntegerField(default=1, db_default=1)
+    above = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("It holds the images whose id is greater than this, and at most `upto`.")
+    )
+    upto = models.BigIntegerField(default=OPEN, db_default=OPEN)
+    recipe = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        db_index=True,
+        help_text=_("SHA-256 of all that its bytes come from: two parts of one recipe are the same file."),
+    )
     filename = models.CharField(_("file name"), max_length=160)
     file = models.FileField(storage=archives_storage, max_length=250, blank=True)
     items = models.PositiveIntegerField(_("images"), default=0)
     size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
     md5 = models.CharField("MD5", max_length=32, blank=True)
     sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    bytes_total = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text=_("What its files have together; 0 for tables and texts.")
+    )
+    bytes_done = models.PositiveBigIntegerField(default=0, db_default=0)
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     claimed_by = models.CharField(max_length=64, blank=True)
