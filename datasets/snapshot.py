@@ -63,8 +63,8 @@ def snapshot(dataset: Dataset) -> Iterator[Frozen]:
     """Every accepted radiograph in the order of the archives: hospital, patient, class, acceptance. Of a segmentation
     collection every mask: source, import; those of withdrawn radiographs are left out."""
     if dataset.is_segmentation:
-        entries = dataset.entries.exclude(radiograph__status=Radiograph.Status.WITHDRAWN).select_related("source")
-        for entry in entries.order_by("source__source_id", "pk").iterator(chunk_size=CHUNK):
+        entries = dataset.entries.filter(tombstone=None).exclude(radiograph__status=Radiograph.Status.WITHDRAWN)
+        for entry in entries.select_related("source").order_by("source__source_id", "pk").iterator(chunk_size=CHUNK):
             yield Frozen(None, entry, entry_row(entry), _files_of_entry(entry))
         return
     radiographs = (

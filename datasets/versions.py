@@ -1,5 +1,5 @@
-"""Versions of releases, e.g. 1.1. The first number grows when images change or leave, the second when some come. A third
-(1.1.1) marks a patch release, which the program makes when images are withdrawn; people give two."""
+"""Versions of releases, e.g. 1.1. The first number grows when images change or leave, the second when some come. A
+third (1.1.1) marks a patch release, which the program makes when images are withdrawn; people give two."""
 
 import re
 

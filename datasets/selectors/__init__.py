@@ -8,6 +8,7 @@ from datasets.selectors.catalogue import (
     greatest_version,
     group_counts,
     latest_release,
+    newest_first,
     published,
     release_in_progress,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "group_counts",
     "latest_release",
     "listed_archives",
+    "newest_first",
     "preview",
     "published",
     "quality_scores",

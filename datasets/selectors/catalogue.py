@@ -37,9 +37,14 @@ def published() -> QuerySet[Release]:
     return Release.objects.filter(status=Release.Status.PUBLISHED).order_by("-created_at", "-pk")
 
 
+def newest_first(releases: Iterable[Release]) -> list[Release]:
+    """By version: a patch of an old one may be made after a new one."""
+    return sorted(releases, key=lambda release: versions.order(release.version), reverse=True)
+
+
 def latest_release(dataset: Dataset) -> Release | None:
-    """The latest published release."""
-    return published().filter(dataset=dataset).first()
+    """The published release with the greatest version."""
+    return next(iter(newest_first(published().filter(dataset=dataset))), None)
 
 
 def release_in_progress(dataset: Dataset) -> Release | None:
@@ -61,6 +66,8 @@ def catalogue(user: Person, **only: str) -> list[Card]:
         .filter(**only)
         .prefetch_related("groups", Prefetch("releases", queryset=published(), to_attr="published_releases"))
     )
+    for dataset in datasets:
+        dataset.published_releases = newest_first(dataset.published_releases)
     latest = {dataset.pk: next(iter(dataset.published_releases), None) for dataset in datasets}
     counts = figures(release for release in latest.values() if release is not None)
     return [

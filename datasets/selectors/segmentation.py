@@ -67,7 +67,7 @@ def current_sources(dataset: Dataset) -> list[SourceCounts]:
 
 
 def _entries(dataset: Dataset) -> QuerySet[SegmentationEntry]:
-    return dataset.entries.exclude(radiograph__status=Radiograph.Status.WITHDRAWN)
+    return dataset.entries.filter(tombstone=None).exclude(radiograph__status=Radiograph.Status.WITHDRAWN)
 
 
 def _counts(
@@ -96,8 +96,9 @@ def _counts(
 
 
 def released_masks(release: Release, *, source_id: int | None = None, set: str = "") -> QuerySet[ReleaseItem]:
-    """The masks of a release in the order of its tables; where given, of one source or set."""
-    items = release.items.order_by("pk")
+    """The masks of a release that were not withdrawn since, in the order of its tables; where given, of one source or
+    set."""
+    items = release.items.filter(tombstone=None).order_by("pk")
     if source_id is not None:
         items = items.filter(source__source_id=source_id)
     return items.filter(metadata__set=set) if set else items

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from audit.services import record
 from datasets.errors import DatasetError
-from datasets.models import Dataset, Radiograph, SegmentationEntry, SegmentationSource
+from datasets.models import Dataset, Radiograph, SegmentationEntry, SegmentationSource, Tombstone
 from datasets.services.library import NewFile, Shelf
 
 SOURCE_WORDS = ("description", "licence", "url", "citation")
@@ -108,6 +108,8 @@ def put_entry(*, manager: User, source: SegmentationSource, drawn: Drawn, replac
     entry = dataset.entries.filter(filename=drawn.filename).first()
     mask = NewFile.of(drawn.mask)
     image = None if drawn.image is None else NewFile.of(drawn.image)
+    if entry is not None and Tombstone.objects.filter(entry=entry).exists():
+        raise DatasetError(_("The mask of this name was withdrawn. It does not come back under it."))
     if entry is not None:
         same = entry.source_id == source.pk and entry.mask_sha256 == mask.sha256
         same = same and all(getattr(entry, name) == value for name, value in drawn.plain().items())

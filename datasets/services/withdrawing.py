@@ -123,7 +123,7 @@ def _out_of_releases(items: QuerySet[ReleaseItem]) -> list[Release]:
 def _lay_tombstone(withdrawal: Withdrawal, image: Image, published: Iterable[Release]) -> None:
     of = {"radiograph": image} if isinstance(image, Radiograph) else {"entry": image}
     items = ReleaseItem.objects.filter(release__in=published, **of)
-    having = {release_id for release_id in items.values_list("release", flat=True)}
+    having = set(items.values_list("release", flat=True))
     tombstone = Tombstone.objects.create(
         withdrawal=withdrawal,
         dataset_id=image.dataset_id,
@@ -159,7 +159,7 @@ def sweep_withdrawals() -> int:
 
 
 def _destroy_archives() -> None:
-    """Destroys the files of withdrawn archives. A part that another version still hands out may lie in the same place."""
+    """Destroys the files of withdrawn archives, but for one that another version still hands out."""
     storage = storages["archives"]
     withdrawn = Archive.objects.filter(status=Archive.Status.WITHDRAWN).exclude(file="")
     for archive in withdrawn:

@@ -74,6 +74,7 @@ def released_thumbnail(request: HttpRequest, pk: int) -> HttpResponse:
         ReleaseItem.objects.select_related("release__dataset__agreement"),
         pk=pk,
         entry__isnull=False,
+        tombstone=None,
         release__status=Release.Status.PUBLISHED,
         release__dataset__in=policies.visible(request.user),
     )
