@@ -68,6 +68,9 @@ def reorder_archives(release: Release) -> None:
     release.archives.all().delete()
     transaction.on_commit(partial(_delete, paths), robust=True)
     if release.items.exists():
+        if release.replaces is not None:
+            release.changes = changes(release.replaces)
+            release.save(update_fields=["changes"])
         order_archives(release)
         record("release.reordered", about=release, archives=len(old))
     else:

@@ -61,9 +61,11 @@ def withdraw_images(
     found: Image = (radiographs or entries)[0] if not images else images[0]
     withdrawal = Withdrawal.objects.create(dataset_id=found.dataset_id, reason=reason, by=manager, report=report)
     items = ReleaseItem.objects.filter(Q(radiograph__in=radiographs) | Q(entry__in=entries))
-    published = _out_of_releases(items)
+    published, building = _out_of_releases(items)
     for image in (*radiographs, *entries):
         _lay_tombstone(withdrawal, image, published)
+    for release in building:
+        reorder_archives(release)
     archives = archives_holding(ReleaseItem.objects.filter(tombstone__withdrawal=withdrawal))
     # The lock waits for every download that is just being written down, and those that come after see the state.
     locked = [archive.pk for archive in archives.select_for_update(of=("self",)).order_by("pk")]
@@ -107,17 +109,15 @@ def _chosen(images: Sequence[Image], reason: str) -> tuple[list[Radiograph], lis
     return [radiographs[pk] for pk in sorted(radiographs)], [entries[pk] for pk in sorted(entries)]
 
 
-def _out_of_releases(items: QuerySet[ReleaseItem]) -> list[Release]:
-    """Takes the items out of releases that are still being built, and returns the published ones that have them."""
+def _out_of_releases(items: QuerySet[ReleaseItem]) -> tuple[list[Release], list[Release]]:
+    """Takes the items out of releases that are still being built; the published ones that have them, and those."""
     ids = set(items.order_by().values_list("release", flat=True))
     # The same lock as that of whoever publishes it with its last archive: it is public by now, or it waits for us.
     releases = list(Release.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     published = [release for release in releases if release.status == Release.Status.PUBLISHED]
-    for release in releases:
-        if release not in published:
-            items.filter(release=release).delete()
-            reorder_archives(release)
-    return published
+    building = [release for release in releases if release not in published]
+    items.filter(release__in=building).delete()
+    return published, building
 
 
 def _lay_tombstone(withdrawal: Withdrawal, image: Image, published: Iterable[Release]) -> None:
