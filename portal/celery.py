@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -13,5 +14,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep-uploads": {"task": "intake.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
     "sweep-archives": {"task": "datasets.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
+    "anchor-audit": {"task": "audit.tasks.anchor", "schedule": 3600},
+    "verify-audit": {"task": "audit.tasks.verify", "schedule": crontab(hour="3", minute="30")},
     "purge-quarantine": {"task": "intake.tasks.purge", "schedule": 3600},
 }

@@ -22,6 +22,7 @@ CXR_EMBEDDED = env.bool("CXR_EMBEDDED", default=True)
 CXR_VAR = Path(env.str("CXR_VAR", default=str(BASE_DIR / "var")))
 CXR_KEYS_DIR = Path(env.str("CXR_KEYS_DIR", default=str(CXR_VAR / "keys")))
 CXR_ORIGIN = env.str("CXR_ORIGIN", default="http://127.0.0.1:8000").rstrip("/")
+CXR_ANCHORS_DIR = Path(env.str("CXR_ANCHORS_DIR", default=str(CXR_VAR / "anchors")))
 
 
 def _secret_key() -> str:
@@ -60,6 +61,9 @@ CXR_STAGE_MAX_ATTEMPTS = env.int("CXR_STAGE_MAX_ATTEMPTS", default=3)
 CXR_SWEEP_SECONDS = env.int("CXR_SWEEP_SECONDS", default=30)
 CXR_RETENTION_DAYS = env.int("CXR_RETENTION_DAYS", default=90)
 CXR_NAME_RETENTION_DAYS = env.int("CXR_NAME_RETENTION_DAYS", default=30)
+# Proof: how often the last event is anchored between the hours, and who gets the anchor of the day by mail.
+CXR_ANCHOR_EVERY = env.int("CXR_ANCHOR_EVERY", default=1000)
+CXR_ANCHOR_MAIL = env.list("CXR_ANCHOR_MAIL", default=[])
 CXR_WEB_THREADS = env.int("CXR_WEB_THREADS", default=16)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)

@@ -33,6 +33,7 @@ def fresh(settings: LazySettings, tmp_path: Path) -> None:
     translation.activate("en")
     # Nobody attacks these accounts: a slow hash per person would be most of the tests' time.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CXR_ANCHORS_DIR = tmp_path / "anchors"
     storages = {**settings.STORAGES}
     for name in ("quarantine", "candidates", "library", "archives"):
         options = {**storages[name]["OPTIONS"], "location": str(tmp_path / name)}
