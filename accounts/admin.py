@@ -1,6 +1,6 @@
 """The back office: people's roles are given here; what is evidence can be read and not changed."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import policies, services
 from accounts.models import (
     AccessGrant,
     AccessRequest,
@@ -101,16 +100,8 @@ class HospitalMembershipAdmin(RecordedAdmin):
 
 @admin.register(Agreement)
 class AgreementAdmin(EvidenceAdmin):
-    """A new version is laid down here; an old one stays as it is."""
-
-    list_display = ["title", "code", "version", "created_at"]
-    fields = ["code", "version", "title", "text"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return policies.is_data_manager(request.user)
-
-    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
-        obj.pk = services.publish_agreement(manager=cast(User, request.user), **form.cleaned_data).pk
+    list_display = ["title", "code", "version", "created_at", "replaces", "grace_until"]
+    fields = ["code", "version", "title", "language", "text", "sha256", "created_at", "replaces", "grace_until"]
 
 
 @admin.register(Signature)

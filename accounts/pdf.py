@@ -4,6 +4,7 @@ same bytes whenever the same document is made.
 The template is a file of the program; texts reach it as JSON, so nothing that somebody wrote is read as markup of the
 typesetter, which sees no folder but an empty one."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import typst
 from accounts.markdown import Block, visible
 
 _TEMPLATE = (Path(__file__).parent / "documents" / "document.typ").read_bytes()
+TEMPLATE_HASH = hashlib.sha256(_TEMPLATE).hexdigest()[:16]  # what was made by another template is another document
 # The archival and the accessible standard together; then the accessible one; a text with characters of which the
 # embedded fonts have no picture meets neither, and shows boxes instead.
 _STANDARDS: list[list[str]] = [["a-2a", "ua-1"], ["ua-1"], []]

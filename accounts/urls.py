@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import invitation, manage, mine
+from accounts.views import agreements, invitation, manage, manage_agreements, mine
 
 app_name = "accounts"
 urlpatterns = [
@@ -8,11 +8,22 @@ urlpatterns = [
     path("me/tokens/", mine.tokens, name="tokens"),
     path("me/tokens/<int:pk>/revoke", mine.token_revoke, name="token_revoke"),
     path("me/requests/<int:pk>/withdraw", mine.request_withdraw, name="request_withdraw"),
-    path("agreements/<int:pk>/", mine.agreement, name="agreement"),
+    path("me/signatures/<int:pk>/receipt.pdf", agreements.receipt, name="receipt"),
+    path("agreements/<int:pk>/", agreements.agreement, name="agreement"),
+    path("agreements/<int:pk>/agreement.pdf", agreements.agreement_pdf, name="agreement_pdf"),
     path("invitations/<str:token>/", invitation.invitation, name="invitation"),
     path("manage/requests/", manage.manage_requests, name="manage_requests"),
     path("manage/requests/<int:pk>/", manage.manage_request, name="manage_request"),
     path("manage/grants/<int:pk>/revoke", manage.grant_revoke, name="grant_revoke"),
     path("manage/people/", manage.manage_people, name="manage_people"),
+    path("manage/agreements/", manage_agreements.manage_agreements, name="manage_agreements"),
+    path("manage/agreements/new", manage_agreements.agreement_new, name="agreement_new"),
+    path("manage/agreements/<int:pk>/", manage_agreements.manage_agreement, name="manage_agreement"),
+    path("manage/agreements/<int:pk>/replace", manage_agreements.agreement_replace, name="agreement_replace"),
+    path(
+        "manage/agreements/<int:pk>/signatures.csv",
+        manage_agreements.agreement_signatures,
+        name="agreement_signatures",
+    ),
     path("manage/hospitals/new", manage.hospital_new, name="hospital_new"),
 ]

@@ -32,6 +32,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             main.append(("accounts:manage_requests", _("Requests")))
             main.append(("datasets:manage", _("Releases")))
             main.append(("accounts:manage_people", _("People")))
+            main.append(("accounts:manage_agreements", _("Agreements")))
             main.append(("audit:events", _("Audit trail")))
         account = [
             ("accounts:profile", _("My access")),

@@ -66,6 +66,7 @@ CXR_ANCHOR_EVERY = env.int("CXR_ANCHOR_EVERY", default=1000)
 CXR_ANCHOR_MAIL = env.list("CXR_ANCHOR_MAIL", default=[])
 CXR_WEB_THREADS = env.int("CXR_WEB_THREADS", default=16)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
+CXR_AGREEMENT_GRACE_DAYS = env.int("CXR_AGREEMENT_GRACE_DAYS", default=30)
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)
 # --- The DICOM listener (manage.py dicom_listener); 0: none --------------------------------------------------------
 CXR_DICOM_PORT = env.int("CXR_DICOM_PORT", default=0)

@@ -1,7 +1,7 @@
 """Every write of this app: one function per thing that a person does, each with its audit event."""
 
 from accounts.services.access import ask, decide, withdraw_request
-from accounts.services.agreements import publish_agreement, sign
+from accounts.services.agreements import announce_agreements, publish_agreement, sign
 from accounts.services.grants import MAX_GRANT_DAYS, end_grants, revoke
 from accounts.services.institutions import edit_institution, merge_institutions
 from accounts.services.invitations import (
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_GRANT_DAYS",
     "MAX_INVITATION_DAYS",
     "accept_invitation",
+    "announce_agreements",
     "ask",
     "create_hospital",
     "decide",

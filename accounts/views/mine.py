@@ -3,11 +3,9 @@
 from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import policies, selectors, services
 from accounts.countries import country_name
 from accounts.errors import AccountsError
-from accounts.forms import SignatureForm, TokenForm
-from accounts.models import AccessRequest, Agreement, ApiToken, User
+from accounts.forms import TokenForm
+from accounts.models import AccessRequest, ApiToken, User
 from accounts.steps import next_steps
 
 
@@ -81,38 +79,3 @@ def request_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("The request is withdrawn. You can ask again at any time."))
     return redirect("accounts:profile")
-
-
-def _next_page(request: HttpRequest) -> str:
-    """Where `next` leads, if it stays on this site."""
-    target = request.POST.get("next") or request.GET.get("next") or ""
-    allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return target if allowed else ""
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def agreement(request: HttpRequest, pk: int) -> HttpResponse:
-    """Everybody may read what has to be signed; people who are logged in sign it here."""
-    text = get_object_or_404(Agreement, pk=pk)
-    if not policies.is_person(request.user):
-        if request.method == "POST":
-            return redirect_to_login(request.get_full_path())
-        return render(request, "accounts/agreement.html", {"agreement": text})
-    user = cast(User, request.user)
-    form = SignatureForm(request.POST or None, user=user)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.sign(
-                user=user,
-                agreement=text,
-                typed_name=form.cleaned_data["typed_name"],
-                institution=form.cleaned_data["institution"],
-            )
-        except AccountsError as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, _("You have signed the agreement."))
-            return redirect(_next_page(request) or "accounts:profile")
-    signature = user.signatures.filter(agreement=text).first()
-    context = {"agreement": text, "form": form, "signature": signature, "next": _next_page(request)}
-    return render(request, "accounts/agreement.html", context)

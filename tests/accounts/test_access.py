@@ -225,12 +225,12 @@ def test_a_signature_under_other_words_does_not_count(world: World) -> None:
 
 def test_agreements_are_published_once_per_version(world: World) -> None:
     new = services.publish_agreement(
-        manager=world.manager, code="dua", version="2", title="Agreement", text="Be kind.\r\nAlways.\n"
+        manager=world.manager, code="other", version="2", title="Agreement", text="Be kind.\r\nAlways.\n"
     )
     assert new.text == "Be kind.\nAlways."
     assert not selectors.has_signed(world.granted, new)
     with pytest.raises(AlreadyDoneError):
-        services.publish_agreement(manager=world.manager, code="dua", version="2", title="Agreement", text="Other")
+        services.publish_agreement(manager=world.manager, code="other", version="2", title="Agreement", text="Other")
     with pytest.raises(NotAllowedError):
         services.publish_agreement(manager=world.curator, code="dua", version="3", title="Agreement", text="Other")
     with pytest.raises(AccountsError):

@@ -4,7 +4,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Agreement
 from audit.models import Event
 from tests.world import World
 
@@ -49,13 +48,6 @@ def test_evidence_can_only_be_looked_at(staff: Client, world: World, model: str)
     assert getattr(row, "token_hash", "no hash here") not in looked.content.decode()
     assert staff.post(change, {}).status_code == 403
     assert staff.post(reverse(f"admin:accounts_{model}_delete", args=[row.pk])).status_code == 403
-
-
-def test_a_new_agreement_is_published(staff: Client) -> None:
-    values = {"code": "dua", "version": "2", "title": "Agreement", "text": "Be kind."}
-    assert staff.post(reverse("admin:accounts_agreement_add"), values).status_code == 302
-    assert len(Agreement.objects.get(version="2").sha256) == 64
-    assert Event.objects.filter(action="agreement.published").exists()
 
 
 def test_the_back_office_has_no_log_in_of_its_own(staff: Client, world: World) -> None:

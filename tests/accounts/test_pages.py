@@ -85,7 +85,7 @@ def test_signing_leads_to_no_other_site(world: World, target: str) -> None:
 
 def test_the_text_of_an_agreement_is_no_markup(world: World) -> None:
     agreement = services.publish_agreement(
-        manager=world.manager, code="dua", version="2", title="Two", text="First.\n\n<script>alert(1)</script>"
+        manager=world.manager, code="other", version="2", title="Two", text="First.\n\n<script>alert(1)</script>"
     )
     page = _page(Client(), reverse("accounts:agreement", args=[agreement.pk]))
     assert "<p>First.</p>" in page

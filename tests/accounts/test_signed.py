@@ -94,7 +94,7 @@ def test_a_chain_of_versions_needs_every_grace_period(user: User) -> None:
 def test_a_signature_of_other_words_counts_nowhere(user: User) -> None:
     first = _version(1)
     second = _version(2, first, 30)
-    _sign(user, first)
-    Agreement.objects.filter(pk=first.pk).update(sha256="f" * 64)
+    signature = _sign(user, first)
+    Signature.objects.filter(pk=signature.pk).update(text_sha256="f" * 64)
     assert not _met(user, first)
     assert not _met(user, second)
