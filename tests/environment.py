@@ -26,7 +26,9 @@ for name in ("CXR_DATABASE_URL", "CXR_REDIS_URL", "CXR_SECRET_KEY", "CXR_EMAIL_U
     os.environ.pop(name, None)
 
 if os.environ.get("CXR_TEST_DATABASE", "sqlite") == "postgresql":
-    server = postgres.Server(Path(tempfile.mkdtemp(prefix="cxr-pg-")))
-    atexit.register(server.stop)
-    os.environ["CXR_DATABASE_URL"] = server.start()
-    os.environ["CXR_TEST_POSTGRES"] = str(server.folder)
+    if "CXR_TEST_POSTGRES" not in os.environ:  # else this is a process of a run that has its server
+        server = postgres.Server(Path(tempfile.mkdtemp(prefix="cxr-pg-")))
+        atexit.register(server.stop)
+        server.start()
+        os.environ["CXR_TEST_POSTGRES"] = str(server.folder)
+    os.environ["CXR_DATABASE_URL"] = postgres.url(Path(os.environ["CXR_TEST_POSTGRES"]), "portal")

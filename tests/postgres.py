@@ -22,7 +22,7 @@ def url(folder: Path, database: str) -> str:
 
 
 class Server:
-    """`start()` returns the database URL. PostgreSQL refuses to run as root, so then 'postgres' or 'nobody' runs it."""
+    """PostgreSQL refuses to run as root, so then 'postgres' or 'nobody' runs it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,13 +43,12 @@ class Server:
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.folder)},
         )
 
-    def start(self) -> str:
+    def start(self) -> None:
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "cxr", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=60"
+        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=200"
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
         self._run("createdb", "-h", str(self.folder), "-U", "cxr", "portal")
-        return url(self.folder, "portal")
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from tests import postgres
+from tests import migrated, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -29,20 +30,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _database(name: str) -> dict[str, str]:
+def _database(var: Path, *, empty: bool) -> dict[str, str]:
     """A database of its own on the tests' PostgreSQL server, where there is one; otherwise SQLite in the folder."""
     folder = os.environ.get("CXR_TEST_POSTGRES")
     if folder is None:
+        if not empty:
+            shutil.copy(migrated.sqlite(), var / "portal.sqlite3")
         return {}
+    template = "" if empty else f"TEMPLATE {migrated.postgresql(Path(folder))}"
     with psycopg.connect(host=folder, user="cxr", dbname="portal", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return {"CXR_DATABASE_URL": postgres.url(Path(folder), name)}
+        connection.execute(f'CREATE DATABASE "{var.name}" {template}'.encode())
+    return {"CXR_DATABASE_URL": postgres.url(Path(folder), var.name)}
 
 
 class Installation:
-    """A portal with nobody in it but what a test adds. `close()` stops everything and removes the folder."""
+    """A portal with nobody in it but what a test adds. `close()` stops everything and removes the folder.
 
-    def __init__(self, *, workers: int = 1, **environment: str) -> None:
+    `empty`: not even the tables are there; the portal makes them when it starts.
+    """
+
+    def __init__(self, *, workers: int = 1, empty: bool = False, **environment: str) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="cxr-e2e-")
         self.var = Path(self.folder.name)
         self.port = free_port()
@@ -52,7 +59,7 @@ class Installation:
             "CXR_VAR": str(self.var),
             "CXR_ORIGIN": self.origin,
             "CXR_SWEEP_SECONDS": "5",
-            **_database(self.var.name),
+            **_database(self.var, empty=empty),
             **environment,
         }
         self.workers = workers

@@ -90,7 +90,7 @@ def _kill_web_server(portal: Installation) -> None:
 
 def test_the_life_of_a_portal() -> None:
     """A second one is refused, a killed web server comes back, nothing outlives a stop, the next start has the data."""
-    portal = Installation()
+    portal = Installation(empty=True)
     try:
         second = _manage(portal.var, "serve", "--no-demo", "--port", str(free_port()))
         assert "Is another portal running in" in _refusal(second)
