@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiToken
+from audit.denials import because
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported itself
     from rest_framework.views import APIView
@@ -26,8 +27,12 @@ def Allow(policy: Callable[[Any], bool], *, scope: str) -> type[BasePermission]:
     class Allowed(BasePermission):
         def has_permission(self, request: Request, view: "APIView") -> bool:
             if isinstance(request.auth, ApiToken) and scope not in request.auth.scopes:
+                because(request, f"no_scope_{scope}")
                 return False
-            return policy(request.user)
+            if not policy(request.user):
+                because(request, f"no_{policy.__name__.removeprefix('is_')}")
+                return False
+            return True
 
     return Allowed
 

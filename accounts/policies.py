@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import AccessRequest, ApiToken, HospitalMembership
+from audit.denials import because
 
 Person = Any  # accounts.models.User or AnonymousUser
 
@@ -60,6 +61,7 @@ def required(policy: Callable[[Person], bool]) -> Callable[..., Callable[..., Ht
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             if not policy(request.user):
+                because(request, f"no_{policy.__name__.removeprefix('is_')}")
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
