@@ -38,6 +38,7 @@ CONTENT_OF: dict[str, Content | None] = {
     Archive.Content.DEIDENTIFICATION: None,
     Archive.Content.QUALITY: None,
     Archive.Content.ABOUT: None,
+    Archive.Content.SUMS: None,
 }
 
 

@@ -13,7 +13,7 @@ from datasets.deidentification import deidentification_row
 from datasets.metadata import entry_row, image_row
 from datasets.models import Archive, Dataset, LungMask, Radiograph, Release, SegmentationEntry
 
-Files = dict[str, list[dict[str, str]]]
+Files = dict[str, list[dict[str, Any]]]
 CHUNK = 2000  # rows held in memory
 
 
@@ -78,30 +78,36 @@ def snapshot(dataset: Dataset) -> Iterator[Frozen]:
         yield Frozen(radiograph, None, image_row(radiograph), _files(radiograph))
 
 
-def _file(name: str, file: Any, sha256: str) -> dict[str, str]:
-    return {"name": name, "path": file.name, "sha256": sha256}
+def _file(name: str, file: Any, sha256: str, size: int | None) -> dict[str, Any]:
+    """`size` in bytes; rows of before do not know it, and then the release asks the library."""
+    known = {} if size is None else {"size": size}
+    return {"name": name, "path": file.name, "sha256": sha256, **known}
 
 
 def _files_of_entry(entry: SegmentationEntry) -> Files:
-    files = {Archive.Content.MASKS.value: [_file(entry.filename, entry.mask, entry.mask_sha256)]}
+    files = {Archive.Content.MASKS.value: [_file(entry.filename, entry.mask, entry.mask_sha256, entry.mask_size)]}
     if entry.image:
-        files[Archive.Content.IMAGES.value] = [_file(entry.image_name, entry.image, entry.image_sha256)]
+        files[Archive.Content.IMAGES.value] = [
+            _file(entry.image_name, entry.image, entry.image_sha256, entry.image_size)
+        ]
     return files
 
 
 def _files(radiograph: Radiograph) -> Files:
     content = Archive.Content
     stem = radiograph.filename.rpartition(".")[0]
-    files = {content.RADIOGRAPHS.value: [_file(radiograph.filename, radiograph.file, radiograph.sha256)]}
+    files = {
+        content.RADIOGRAPHS.value: [_file(radiograph.filename, radiograph.file, radiograph.sha256, radiograph.size)]
+    }
     if region := getattr(radiograph, "region", None):
         files[content.LUNG_REGIONS.value] = [
-            _file(f"{stem}.png", region.image, region.image_sha256),
-            _file(f"{stem}_mask.png", region.mask, region.mask_sha256),
+            _file(f"{stem}.png", region.image, region.image_sha256, region.image_size),
+            _file(f"{stem}_mask.png", region.mask, region.mask_sha256, region.mask_size),
         ]
     # A mask that a person drew counts more than the model's; of several the newest counts.
     masks = sorted(radiograph.masks.all(), key=lambda mask: (mask.kind == LungMask.Kind.MANUAL, mask.pk))
     if masks:
-        files[content.LUNG_MASKS.value] = [_file(f"{stem}.png", masks[-1].file, masks[-1].sha256)]
+        files[content.LUNG_MASKS.value] = [_file(f"{stem}.png", masks[-1].file, masks[-1].sha256, masks[-1].size)]
     return files
 
 

@@ -144,6 +144,7 @@ class Archive(models.Model):
         DEIDENTIFICATION = "deidentification", _("de-identification")
         QUALITY = "quality", _("quality check")
         ABOUT = "about", _("about the release")
+        SUMS = "sums", _("checksums")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("waiting")

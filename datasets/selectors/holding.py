@@ -12,9 +12,10 @@ def archives_holding(items: QuerySet[ReleaseItem]) -> QuerySet[Archive]:
     """The archives of published releases in whose bytes there is a file or a row of any of `items`."""
     same = items.order_by().filter(release=OuterRef("release"))
     covers = same.filter(
-        Q(group=OuterRef("group")) | Q(source=OuterRef("source")),
+        Q(group=OuterRef("group"), radiograph_id__gt=OuterRef("above"), radiograph_id__lte=OuterRef("upto"))
+        | Q(source=OuterRef("source"), entry_id__gt=OuterRef("above"), entry_id__lte=OuterRef("upto"))
     )
-    everything = Q(group=None, source=None) & Exists(same)
+    everything = Q(group=None, source=None, content__in=TABLES) & Exists(same)
     table = Q(content__in=TABLES)
     of_content = Q()
     for content in Archive.Content.values:

@@ -1,7 +1,11 @@
-"""Building archives: claim the row, work outside of any transaction, commit once if the claim is still one's own."""
+"""Building archives: claim the row, work outside of any transaction, commit once if the claim is still one's own.
+
+A ZIP that another release of the dataset has, byte for byte, is not built again: both rows name the same file.
+"""
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,18 +15,19 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.services import record
-from datasets.archives import write_archive
+from datasets.archives import recipe, write_archive
 from datasets.digests import Digested
 from datasets.errors import DatasetError, LibraryFault
 from datasets.models import Archive, Release
-from datasets.services.publishing import enqueue
+from datasets.services.ordering import enqueue
 
+PROGRESS_SECONDS = 2  # between two notes of how far a file is
 log = logging.getLogger(__name__)
 _Status = Archive.Status
 
@@ -39,6 +44,7 @@ class _Claim:
     task_id: str
     attempt: int
     renewed: float
+    noted: float = 0
 
     def held(self) -> Q:
         return Q(pk=self.archive_id, status=_Status.BUILDING, claimed_by=self.task_id, attempts=self.attempt)
@@ -51,6 +57,24 @@ class _Claim:
             raise _ClaimLost
         self.renewed = monotonic()
 
+    def note(self, done: int) -> None:
+        """Lets people see how many bytes are written."""
+        if monotonic() - self.noted >= PROGRESS_SECONDS:
+            Archive.objects.filter(self.held()).update(bytes_done=done)
+            self.noted = monotonic()
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A whole file in its place: what the row will say of it."""
+
+    path: str
+    size: int
+    md5: str
+    sha256: str
+    recipe: str
+    twin: UUID | None = None
+
 
 def build_archive(archive_id: UUID | str, task_id: str) -> None:
     """Builds one archive of a release; the last one makes the release public. May be called any number of times.
@@ -62,9 +86,10 @@ def build_archive(archive_id: UUID | str, task_id: str) -> None:
     claim = _claim(UUID(str(archive_id)), task_id)
     if claim is None:
         return
-    archive = Archive.objects.select_related("release__dataset", "group", "source").get(pk=claim.archive_id)
     try:
-        path, content = _build(archive, claim)
+        built = _make(claim)
+        if built.twin and not _finish(claim, built):  # the other release's file went meanwhile
+            built = _make(claim, reuse=False)
     except _ClaimLost:
         log.info("archive.claim_lost")
     except LibraryFault as fault:
@@ -73,8 +98,8 @@ def build_archive(archive_id: UUID | str, task_id: str) -> None:
         _give_back(claim)
         raise
     else:
-        if not _finish(claim, path, content):
-            storages["archives"].delete(path)
+        if not built.twin and not _finish(claim, built):
+            storages["archives"].delete(built.path)
 
 
 def sweep_archives() -> int:
@@ -111,8 +136,10 @@ def _lease_end() -> datetime:
 
 @transaction.atomic
 def _claim(archive_id: UUID, task_id: str) -> _Claim | None:
-    archive = Archive.objects.select_for_update().get(pk=archive_id)
-    if archive.status not in (_Status.PENDING, _Status.BUILDING):
+    archive = Archive.objects.select_for_update().filter(pk=archive_id).first()
+    if archive is None or archive.status not in (_Status.PENDING, _Status.BUILDING):
+        return None
+    if archive.content == Archive.Content.SUMS and _others(archive.release_id).exists():
         return None
     leased = archive.claimed_until is not None and archive.claimed_until > timezone.now()
     if archive.status == _Status.BUILDING and leased and archive.claimed_by != task_id:
@@ -128,16 +155,34 @@ def _claim(archive_id: UUID, task_id: str) -> _Claim | None:
     return _Claim(archive.pk, task_id, archive.attempts, monotonic())
 
 
-def _build(archive: Archive, claim: _Claim) -> tuple[str, Digested]:
+def _make(claim: _Claim, *, reuse: bool = True) -> _Built:
+    """The file of another release where it would be the same, else a new one."""
+    found = Archive.objects.select_related("release__dataset", "group", "source").filter(pk=claim.archive_id)
+    if (archive := found.first()) is None:
+        raise _ClaimLost
+    made_of = recipe(archive, claim.alive)
+    same = Archive.objects.filter(recipe=made_of, release__dataset=archive.release.dataset_id, status=_Status.READY)
+    if made_of and reuse and (twin := same.exclude(pk=archive.pk).first()):
+        return _Built(twin.file.name or "", twin.size or 0, twin.md5, twin.sha256, made_of, twin.pk)
+    return _build(archive, claim, made_of)
+
+
+def _build(archive: Archive, claim: _Claim, made_of: str) -> _Built:
     """Builds into a file without a name, whose space comes back if the worker dies; hashes it on its way to storage."""
     folder = Path(settings.CXR_VAR) / "tmp"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryFile(dir=folder) as file:
-        write_archive(archive, file, alive=claim.alive, tmpdir=str(folder))
+
+        def alive() -> None:
+            claim.alive()
+            claim.note(file.tell())
+
+        write_archive(archive, file, alive=alive, tmpdir=str(folder))
         claim.alive()
         content = Digested(file)
         path = storages["archives"].save(_place(archive, claim.attempt), content)
-    return path, content
+        content.complete()
+    return _Built(path, content.count, content.md5, content.sha256, made_of)
 
 
 def _place(archive: Archive, attempt: int) -> str:
@@ -147,16 +192,22 @@ def _place(archive: Archive, attempt: int) -> str:
 
 
 @transaction.atomic
-def _finish(claim: _Claim, path: str, content: Digested) -> bool:
+def _finish(claim: _Claim, built: _Built) -> bool:
     """The one commit that counts: the archive is ready, and the release public if it was the last one."""
     # The release's row first, always: whoever comes last sees what the others committed.
-    release = Release.objects.select_for_update(of=("self",)).get(archives=claim.archive_id)
+    release = Release.objects.select_for_update(of=("self",)).filter(archives=claim.archive_id).first()
+    if release is None:
+        return False
+    if built.twin and not Archive.objects.select_for_update().filter(pk=built.twin, status=_Status.READY).exists():
+        return False
     ready = Archive.objects.filter(claim.held()).update(
         status=_Status.READY,
-        file=path,
-        size=content.count,
-        md5=content.md5,
-        sha256=content.sha256,
+        file=built.path,
+        size=built.size,
+        md5=built.md5,
+        sha256=built.sha256,
+        recipe=built.recipe,
+        bytes_done=built.size,
         claimed_by="",
         claimed_until=None,
         reason="",
@@ -164,15 +215,33 @@ def _finish(claim: _Claim, path: str, content: Digested) -> bool:
     if not ready:
         return False
     archive = Archive.objects.select_related("release__dataset").get(pk=claim.archive_id)
-    record("archive.built", about=archive, release=release.pk, size=content.count, sha256=content.sha256)
-    for attempt in range(1, claim.attempt):
-        storages["archives"].delete(_place(archive, attempt))  # what a killed worker may have left
+    reused = {"same_as": str(built.twin)} if built.twin else {}
+    record("archive.built", about=archive, release=release.pk, size=built.size, sha256=built.sha256, **reused)
+    # What a killed worker may have left.
+    discard_files(_place(archive, attempt) for attempt in range(1, claim.attempt))
     unfinished = release.archives.exclude(status=_Status.READY)
+    if archive.content != Archive.Content.SUMS and not _others(release.pk).exists():
+        for last in unfinished:
+            enqueue(last)
     if release.status == Release.Status.BUILDING and not unfinished.exists():
         release.status, release.published_at = Release.Status.PUBLISHED, timezone.now()
         release.save(update_fields=["status", "published_at"])
         record("release.published", actor=release.created_by, about=release, version=release.version)
     return True
+
+
+def _others(release_id: int) -> QuerySet[Archive]:
+    """The unfinished archives of a release whose checksums are to be listed."""
+    return (
+        Archive.objects.filter(release=release_id).exclude(content=Archive.Content.SUMS).exclude(status=_Status.READY)
+    )
+
+
+def discard_files(paths: Iterable[str]) -> None:
+    """Destroys files of archives, but for those that another archive hands out."""
+    for path in paths:
+        if not Archive.objects.filter(file=path).exclude(status=_Status.WITHDRAWN).exists():
+            storages["archives"].delete(path)
 
 
 @transaction.atomic

@@ -1,32 +1,24 @@
 """Freezing a release. Its archives are built by Celery (`building`); it is public once they all are."""
 
-import re
 from collections.abc import Iterator
-from datetime import timedelta
-from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
-from datasets.archives import DEIDENTIFICATION_CSV, DETAILS_CSV, QUALITY_CSV
 from datasets.citing import dataset_facts
 from datasets.errors import PublishRefused
-from datasets.models import Archive, Dataset, DiagnosisGroup, Release, ReleaseItem, SegmentationSource
+from datasets.models import Dataset, Release, ReleaseItem
 from datasets.quality import quality_row
+from datasets.services.ordering import order_archives
 from datasets.services.scores import frozen_scores
 from datasets.services.segmentation import SOURCE_WORDS
 from datasets.snapshot import CHUNK, Comparison, snapshot
 from imaging.outliers import Scale
-
-ZIPPED = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.Content.LUNG_MASKS)
-ZIPPED_OF_SOURCE = (Archive.Content.MASKS, Archive.Content.IMAGES)
 
 
 @transaction.atomic
@@ -59,7 +51,7 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         raise PublishRefused(_("There is nothing to publish: no image of this dataset is accepted yet."))
     if comparison.difference.is_empty:
         raise PublishRefused(_("There is nothing new: the images and their metadata are those of the last release."))
-    _order(release, comparison)
+    order_archives(release)
     difference = comparison.difference
     record(
         "release.created",
@@ -73,28 +65,6 @@ def publish_release(*, manager: User, dataset: Dataset, version: str, changes: s
         removed=difference.removed,
     )
     return release
-
-
-def order_archives(release: Release) -> None:
-    """Plans the archives of what the release holds, and has them built."""
-    comparison = Comparison(None)
-    part_of = "source" if release.dataset.is_segmentation else "group"
-    for part, files in release.items.order_by().values_list(part_of, "files").iterator(chunk_size=CHUNK):
-        comparison.by_part[part] += 1
-        comparison.by_content.update((part, content) for content in files)
-    _order(release, comparison)
-
-
-def _order(release: Release, comparison: Comparison) -> None:
-    for archive in Archive.objects.bulk_create(_archives(release, comparison)):
-        enqueue(archive)
-
-
-def enqueue(archive: Archive) -> None:
-    """Publishes the archive's task when the transaction commits. A task that gets lost is found by the sweep."""
-    from datasets.tasks import build_archive  # tasks import the services
-
-    transaction.on_commit(partial(build_archive.delay, str(archive.pk)))
 
 
 def _check(dataset: Dataset, version: str, changes: str) -> None:
@@ -147,54 +117,3 @@ def _items(release: Release, dataset: Dataset, comparison: Comparison, scale: Sc
             deidentification=frozen.deidentification,
             quality=quality_row(frozen.radiograph, scale) if frozen.radiograph else {},
         )
-
-
-def _archives(release: Release, comparison: Comparison) -> Iterator[Archive]:
-    """The archives of a release: per group or source what it has any of, and the metadata tables."""
-    # So that the sweep leaves them alone while their tasks wait for a worker.
-    not_before = timezone.now() + timedelta(seconds=settings.CXR_STAGE_LEASE_SECONDS)
-    stem = f"{release.dataset.slug}-{release.version}"
-
-    def archive(
-        name: str, content: Archive.Content, items: int, **part: DiagnosisGroup | SegmentationSource
-    ) -> Archive:
-        return Archive(
-            release=release,
-            **part,
-            content=content,
-            filename=f"{stem}-{name}",
-            items=items,
-            claimed_until=not_before,
-        )
-
-    images = sum(comparison.by_part.values())
-    if release.dataset.is_segmentation:
-        pictures = 0
-        for source in release.dataset.sources.all():
-            label = _file_label(source.source, source.source_id)
-            for content in ZIPPED_OF_SOURCE:
-                if items := comparison.by_content[source.pk, content.value]:
-                    yield archive(f"{label}-{content.value}.zip", content, items, source=source)
-            pictures += comparison.by_content[source.pk, Archive.Content.IMAGES.value]
-        yield archive("segmentation.csv", Archive.Content.METADATA, images)
-        yield archive(DETAILS_CSV, Archive.Content.METADATA, images)
-        if pictures:
-            yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, pictures)
-        return
-    for group in release.dataset.groups.all():
-        label = _file_label(group.label, group.class_id)
-        for content in ZIPPED:
-            if items := comparison.by_content[group.pk, content.value]:
-                yield archive(f"{label}-{content.value}.zip", content, items, group=group)
-        if items := comparison.by_part[group.pk]:
-            yield archive(f"{label}.csv", Archive.Content.METADATA, items, group=group)
-    yield archive("images.xlsx", Archive.Content.METADATA, images)
-    yield archive(DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images)
-    yield archive(QUALITY_CSV, Archive.Content.QUALITY, images)
-
-
-def _file_label(label: str, number: int) -> str:
-    """The label as a part of a file name. The number keeps two labels apart that come out the same."""
-    safe = re.sub(r"[^A-Za-z0-9-]+", "_", label)
-    taken = f"{safe}.csv" in (DEIDENTIFICATION_CSV, QUALITY_CSV)
-    return safe if safe == label and not taken else f"{number}_{safe}"
