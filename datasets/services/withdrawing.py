@@ -9,10 +9,11 @@ anywhere; the sweep runs it again until it is through.
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from django.conf import settings
 from django.core.files.storage import storages
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -32,6 +33,7 @@ from datasets.models import (
 from datasets.selectors.holding import archives_holding
 from datasets.services.library import withdraw_radiograph
 from datasets.services.patching import order_patches, reorder_archives
+from datasets.services.reporting import close_report
 from datasets.services.telling import tell_downloaders
 
 Image = Radiograph | SegmentationEntry
@@ -70,6 +72,7 @@ def withdraw_images(
     # The lock waits for every download that is just being written down, and those that come after see the state.
     locked = [archive.pk for archive in archives.select_for_update(of=("self",)).order_by("pk")]
     Archive.objects.filter(pk__in=locked).update(status=Archive.Status.WITHDRAWN)
+    _answer_reports(withdrawal)
     record(
         "images.withdrawn",
         actor=manager,
@@ -132,6 +135,16 @@ def _lay_tombstone(withdrawal: Withdrawal, image: Image, published: Iterable[Rel
         **of,
     )
     items.update(tombstone=tombstone)
+
+
+def _answer_reports(withdrawal: Withdrawal) -> None:
+    """Whoever reported one of the images hears that it went."""
+    names = Q()
+    for tombstone in withdrawal.tombstones.all():
+        names |= Q(dataset=tombstone.dataset_id, filename=tombstone.filename)
+    for report in ImageReport.objects.filter(names, status=ImageReport.Status.OPEN).select_related("reporter"):
+        with translation.override(report.reporter.language or settings.LANGUAGE_CODE):
+            close_report(manager=withdrawal.by, report=report, answer=_("The image was withdrawn."))
 
 
 def finish_withdrawal(withdrawal_id: int) -> None:
