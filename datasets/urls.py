@@ -1,12 +1,14 @@
 from django.urls import path
 
-from datasets.views import catalogue, download, manage, masks
+from datasets.views import catalogue, download, links, manage, masks
 
 app_name = "datasets"
 urlpatterns = [
     path("datasets/", catalogue.dataset_list, name="list"),
     path("datasets/<slug:slug>/", catalogue.dataset_detail, name="detail"),
     path("datasets/<slug:slug>/releases/<str:version>/", catalogue.release, name="release"),
+    path("datasets/<slug:slug>/releases/<str:version>/commands", links.make, name="commands"),
+    path("links/<str:token>/<str:filename>", links.follow, name="link"),
     path("datasets/<slug:slug>/request/", catalogue.request_access, name="request"),
     path("datasets/<slug:slug>/masks/", masks.released, name="masks"),
     path("masks/<int:pk>/thumbnail.png", masks.released_thumbnail, name="mask_thumbnail"),

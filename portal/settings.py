@@ -79,6 +79,14 @@ CXR_DICOM_TLS_KEY = env.str("CXR_DICOM_TLS_KEY", default="")
 CXR_DICOM_TLS_CLIENT_CA = env.str("CXR_DICOM_TLS_CLIENT_CA", default="")
 # nginx hands out the archives itself when this names its internal location (deploy/nginx.conf).
 CXR_ACCEL_PREFIX = env.str("CXR_ACCEL_PREFIX", default="")
+# Links for curl, wget, aria2c; and how many downloads a person may begin in a minute.
+CXR_LINK_MINUTES = env.int("CXR_LINK_MINUTES", default=720)
+CXR_DOWNLOADS_PER_MINUTE = env.int("CXR_DOWNLOADS_PER_MINUTE", default=300)
+# The archives in S3, or what speaks like it. The key comes from where boto3 looks for it: AWS_ACCESS_KEY_ID, a role ...
+CXR_S3_BUCKET = env.str("CXR_S3_BUCKET", default="")
+CXR_S3_ENDPOINT = env.str("CXR_S3_ENDPOINT", default="")
+CXR_S3_REGION = env.str("CXR_S3_REGION", default="")
+CXR_S3_LINK_SECONDS = env.int("CXR_S3_LINK_SECONDS", default=300)
 
 # --- Applications -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -220,6 +228,18 @@ STORAGES = {
     }
     for name in ("quarantine", "candidates", "library", "archives")
 }
+if CXR_S3_BUCKET:
+    STORAGES["archives"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": CXR_S3_BUCKET,
+            "endpoint_url": CXR_S3_ENDPOINT or None,
+            "region_name": CXR_S3_REGION or None,
+            "signature_version": "s3v4",
+            "querystring_expire": CXR_S3_LINK_SECONDS,
+            "file_overwrite": False,
+        },
+    }
 STORAGES["default"] = STORAGES["library"]
 STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"}
 STATIC_URL = "/static/"

@@ -4,7 +4,7 @@ from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
 from datasets.services.catalogue import Group, create_dataset, update_dataset
 from datasets.services.counting import count_download, count_view
-from datasets.services.downloading import Delivery, refuse_download, start_download
+from datasets.services.downloading import Delivery, note_links, read_delivery_logs, refuse_download, start_download
 from datasets.services.library import Facts, NewFile, add_radiograph, withdraw_radiograph
 from datasets.services.publishing import publish_release
 from datasets.services.scores import recount_scores
@@ -22,7 +22,9 @@ __all__ = [
     "count_download",
     "count_view",
     "create_dataset",
+    "note_links",
     "publish_release",
+    "read_delivery_logs",
     "recount_scores",
     "refuse_download",
     "retry_archive",

@@ -1,13 +1,18 @@
 """Handing out archives. Every answer with bytes is a row and two events, whoever breaks the connection."""
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import IO
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import AccessGrant, User
 from audit.services import record
-from datasets.models import Archive, Download
+from datasets.models import Archive, Download, Release
 from datasets.ranges import ByteRange
 
 CHUNK = 128 * 1024  # bytes
@@ -36,10 +41,16 @@ def refuse_download(*, user: User, archive: Archive, codes: Sequence[str]) -> No
     record("download.refused", actor=user, about=archive, reasons=list(codes))
 
 
+def note_links(*, user: User, release: Release, archives: Sequence[Archive]) -> None:
+    """Records that `user` made signed links for `archives` of `release`."""
+    record("download.links_made", actor=user, about=release, archives=[str(archive.pk) for archive in archives])
+
+
 @transaction.atomic
 def finish_download(download: Download, bytes_sent: int) -> None:
-    """Records how many bytes went out, all or not."""
-    Download.objects.filter(pk=download.pk).update(bytes_sent=bytes_sent)
+    """Records how many bytes went out, all or not; once, however often it is called."""
+    if not Download.objects.filter(pk=download.pk, bytes_sent=None).update(bytes_sent=bytes_sent):
+        return
     record(
         "download.finished",
         actor=download.user,
@@ -79,3 +90,44 @@ class Delivery(Iterator[bytes]):
         self._closed = True
         self._file.close()
         finish_download(self._download, self._sent)
+
+
+# A line of the log `delivery` in deploy/nginx.conf: the download's id, status, bytes of the body.
+_LINE = re.compile(r"(\d+) (\d{3}) (\d+)")
+_KEPT = timedelta(days=3)
+
+
+def read_delivery_logs() -> int:
+    """Reads what nginx has logged since the last time, and returns how many downloads are finished by that.
+
+    nginx writes a file per day into CXR_VAR/delivery; beside each lies how far it was read. Old ones are removed. A
+    line that is read twice changes nothing.
+    """
+    finished = 0
+    for log in sorted((Path(settings.CXR_VAR) / "delivery").glob("*.log")):
+        mark = log.with_suffix(".read")
+        start = int(mark.read_text()) if mark.exists() else 0
+        with log.open("rb") as file:
+            file.seek(start)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # nginx is writing it
+                start += len(line)
+                finished += _finish_logged(line.decode("ascii", "replace").strip())
+        mark.write_text(str(start))
+        if timezone.now().timestamp() - log.stat().st_mtime > _KEPT.total_seconds():
+            log.unlink()
+            mark.unlink()
+    return finished
+
+
+def _finish_logged(line: str) -> int:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return 0
+    pk, status, count = (int(number) for number in match.groups())
+    download = Download.objects.select_related("user", "archive").filter(pk=pk, bytes_sent=None).first()
+    if download is None:
+        return 0
+    finish_download(download, count if status in (200, 206) else 0)
+    return 1

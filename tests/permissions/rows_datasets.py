@@ -6,6 +6,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from accounts.models import AccessGrant, AccessRequest
+from datasets import links
 from datasets.models import Dataset, Release, ReleaseItem, SegmentationEntry, SegmentationSource
 from tests.permissions.rows import Row
 from tests.world import World, png
@@ -29,6 +30,16 @@ def own_group(world: World) -> dict[str, Any]:
 
 def other_group(world: World) -> dict[str, Any]:
     return {"archive_id": world.other_archive.pk}
+
+
+def own_link(world: World) -> dict[str, Any]:
+    path = links.address(world.granted, world.archive, world.grant)
+    return {"token": path.split("/")[2], "filename": world.archive.filename}
+
+
+def link_of_other_group(world: World) -> dict[str, Any]:
+    path = links.address(world.granted, world.other_archive, world.grant)
+    return {"token": path.split("/")[2], "filename": world.other_archive.filename}
 
 
 def collection(world: World) -> dict[str, Any]:
@@ -136,6 +147,11 @@ ROWS = [
     Row("datasets:download", "login 403 200 403 403 403 403 403", args=own_group),
     Row("datasets:download", "login 403 403 403 403 403 403 403", args=other_group),
     Row("datasets:download", "405", "POST", own_group),
+    Row("datasets:commands", "login 403 200 403 403 403 403 403", args=release),
+    Row("datasets:commands", "login 403 200 403 403 403 403 403", "POST", release),
+    # A link opens its file for whoever has it, as the person who made it, and only what that person may have.
+    Row("datasets:link", "200", args=own_link),
+    Row("datasets:link", "403", args=link_of_other_group),
     Row("datasets:manage", "login 403 403 403 403 403 403 200"),
     Row("datasets:new", "login 403 403 403 403 403 403 200"),
     Row("datasets:new", "login 403 403 403 403 403 403 302", "POST", data=new_dataset),
