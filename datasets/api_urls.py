@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets import api
+from datasets import api, api_reports
 
 urlpatterns = [
     path("datasets/", api.DatasetList.as_view(), name="datasets"),
@@ -9,5 +9,6 @@ urlpatterns = [
     path("datasets/<slug:slug>/releases/<str:version>/", api.ReleaseDetail.as_view(), name="release"),
     path("datasets/<slug:slug>/releases/<str:version>/sources/", api.SourceList.as_view(), name="sources"),
     path("datasets/<slug:slug>/releases/<str:version>/masks/", api.MaskList.as_view(), name="masks"),
+    path("datasets/<slug:slug>/reports/", api_reports.ReportCreate.as_view(), name="report"),
     path("archives/<uuid:archive_id>/download", api.ArchiveDownload.as_view(), name="archive_download"),
 ]

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AccessGrant, AccessRequest, Content
-from accounts.policies import Person, is_data_manager, is_person
+from accounts.policies import Person, is_curator, is_data_manager, is_person
 from accounts.selectors import (
     current_grants,
     has_confirmed_email,
@@ -46,6 +46,7 @@ class Code(StrEnum):
     """Why somebody may not download, in the order of the steps that lead there."""
 
     NOT_READY = "not_ready"
+    WITHDRAWN = "withdrawn"
     LOG_IN = "log_in"
     CONFIRM_EMAIL = "confirm_email"
     SIGN_AGREEMENT = "sign_agreement"
@@ -63,6 +64,10 @@ class Code(StrEnum):
 
 _WORDS: dict[Code, tuple[Promise, Promise]] = {
     Code.NOT_READY: (_("This file is not published yet."), _("Back to the dataset")),
+    Code.WITHDRAWN: (
+        _("This file was withdrawn, because an image in it was. A later version has the rest."),
+        _("See the versions"),
+    ),
     Code.LOG_IN: (_("You are not signed in."), _("Sign in or register")),
     Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
     Code.SIGN_AGREEMENT: (_("You have not signed the data use agreement."), _("Read and sign the agreement")),
@@ -109,7 +114,7 @@ class Reason:
     def url(self) -> str:
         page = reverse("datasets:detail", args=[self.dataset.slug])
         match self.code:
-            case Code.NOT_READY:
+            case Code.NOT_READY | Code.WITHDRAWN:
                 return page
             case Code.LOG_IN:
                 return f"{reverse('account_login')}?{urlencode({'next': page})}"
@@ -252,6 +257,8 @@ def may_download(user: Person, archive: Archive) -> Decision:
 
 def decide_archive(standing: Standing, archive: Archive, needed: Iterable[int]) -> Decision:
     """The decision on `archive`, which holds images of the groups `needed` (ids), for whoever stands so."""
+    if archive.status == Archive.Status.WITHDRAWN:
+        return Decision((Reason(Code.WITHDRAWN, standing.dataset),))
     return standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
 
 
@@ -300,6 +307,13 @@ def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
 def may_see_masks(user: Person, dataset: Dataset) -> Decision:
     """Whether `user` may look through the masks of a segmentation collection: who may download them may."""
     return Standing(user, dataset).decide((), Content.MASKS, published=dataset.is_public)
+
+
+def may_report(user: Person, dataset: Dataset) -> bool:
+    """Whether `user` may report an image of `dataset`: who has, or may have, images of it before the eyes."""
+    if is_data_manager(user):
+        return True
+    return dataset.is_public and (is_curator(user) or (is_person(user) and current_grants(user, dataset).exists()))
 
 
 def visible(user: Person) -> QuerySet[Dataset]:

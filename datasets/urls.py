@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import catalogue, download, links, manage, masks
+from datasets.views import catalogue, download, links, manage, masks, reporting, withdrawing
 
 app_name = "datasets"
 urlpatterns = [
@@ -20,4 +20,11 @@ urlpatterns = [
     path("manage/datasets/<slug:slug>/masks/", masks.imported, name="manage_masks"),
     path("manage/masks/<int:pk>/thumbnail.png", masks.imported_thumbnail, name="manage_mask_thumbnail"),
     path("manage/releases/<int:pk>/", manage.release, name="manage_release"),
+    path("manage/releases/<int:pk>/deprecate", manage.deprecate, name="deprecate"),
+    path("datasets/<slug:slug>/report/", reporting.report, name="report"),
+    path("manage/reports/", reporting.report_list, name="reports"),
+    path("manage/reports/<int:pk>/", reporting.answer, name="manage_report"),
+    path("manage/withdrawals/", withdrawing.withdrawal_list, name="withdrawals"),
+    path("manage/withdrawals/<int:pk>/", withdrawing.withdrawal, name="withdrawal"),
+    path("manage/withdraw/<str:kind>/<int:pk>/", withdrawing.withdraw, name="withdraw"),
 ]
