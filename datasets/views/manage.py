@@ -6,12 +6,16 @@ from django.forms import BaseFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.policies import is_data_manager, required
 from datasets import selectors, services
 from datasets.forms import DatasetForm, GroupForm, GroupFormSet, PublishForm
+from datasets.forms_withdrawal import DeprecateForm
 from datasets.models import Archive, Dataset, Radiograph, Release
+from datasets.selectors.withdrawals import open_reports
+from datasets.services.deprecating import deprecate as deprecate_release
+from datasets.services.deprecating import undeprecate
 
 
 @require_safe
@@ -21,7 +25,8 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
         accepted=Count("radiographs", filter=Q(radiographs__status=Radiograph.Status.ACCEPTED)),
         masks=Count("entries"),  # a dataset has either
     ).prefetch_related("groups", Prefetch("releases", Release.objects.order_by("-created_at", "-pk")))
-    return render(request, "datasets/manage_list.html", {"datasets": datasets})
+    context = {"datasets": datasets, "open_reports": open_reports()}
+    return render(request, "datasets/manage_list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -114,7 +119,7 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
 @required(is_data_manager)
 def release(request: HttpRequest, pk: int) -> HttpResponse:
     """How far the archives are; posting has those that failed built again."""
-    found = get_object_or_404(Release.objects.select_related("dataset", "created_by"), pk=pk)
+    found = get_object_or_404(Release.objects.select_related("dataset", "created_by", "replaces"), pk=pk)
     if request.method == "POST":
         for archive in found.archives.filter(status=Archive.Status.FAILED):
             services.retry_archive(manager=request.user, archive=archive)  # type: ignore[arg-type]
@@ -126,6 +131,29 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
         "archives": archives,
         "done": states.count(Archive.Status.READY),
         "failed": states.count(Archive.Status.FAILED),
+        "deprecate": DeprecateForm(initial={"notice": found.deprecation_notice}),
+        "is_latest": selectors.latest_release(found.dataset) == found,
         "working": any(state in (Archive.Status.PENDING, Archive.Status.BUILDING) for state in states),
     }
     return render(request, "datasets/manage_release.html", context)
+
+
+@require_POST
+@required(is_data_manager)
+def deprecate(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks an old version as one that should no longer be used, with a notice; or takes the notice back."""
+    found = get_object_or_404(Release, pk=pk)
+    form = DeprecateForm(request.POST)
+    manager: Any = request.user
+    try:
+        if "undo" in request.POST:
+            undeprecate(manager=manager, release=found)
+            messages.success(request, _("The notice is gone."))
+        elif form.is_valid():
+            deprecate_release(manager=manager, release=found, notice=form.cleaned_data["notice"])
+            messages.success(request, _("The version is marked; everybody sees the notice on its page."))
+        else:
+            messages.error(request, _("Say why this version should no longer be used."))
+    except services.DatasetError as error:
+        messages.error(request, str(error))
+    return redirect("datasets:manage_release", pk=pk)

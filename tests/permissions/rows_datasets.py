@@ -7,7 +7,15 @@ from django.utils import timezone
 
 from accounts.models import AccessGrant, AccessRequest
 from datasets import links
-from datasets.models import Dataset, Release, ReleaseItem, SegmentationEntry, SegmentationSource
+from datasets.models import (
+    Dataset,
+    ImageReport,
+    Release,
+    ReleaseItem,
+    SegmentationEntry,
+    SegmentationSource,
+    Withdrawal,
+)
 from tests.permissions.rows import Row
 from tests.world import World, png
 
@@ -136,6 +144,24 @@ def new_release(world: World) -> dict[str, Any]:
     return {"version": "1.1", "changes": "More."}
 
 
+def withdrawable(world: World) -> dict[str, Any]:
+    return {"kind": "radiograph", "pk": world.radiograph.pk}
+
+
+def withdrawal(world: World) -> dict[str, Any]:
+    return {"pk": Withdrawal.objects.create(dataset=world.dataset, reason="consent", by=world.manager).pk}
+
+
+def image_report(world: World) -> dict[str, Any]:
+    item = world.release.items.get()
+    words = {"filename": item.filename, "category": "other", "text": "Dark.", "reporter": world.granted}
+    return {"pk": ImageReport.objects.create(dataset=world.dataset, item=item, **words).pk}
+
+
+def new_report(world: World) -> dict[str, Any]:
+    return {"filename": world.radiograph.filename, "category": "identity", "text": "A label in the corner."}
+
+
 # A person without the next step done gets the page that names it, 200. A role alone gives no data.
 ROWS = [
     #                                          anon  rese gran expi hosp othe cura mana
@@ -161,6 +187,28 @@ ROWS = [
     Row("datasets:publish", "login 403 403 403 403 403 403 302", "POST", dataset, new_release),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 200", args=managed),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 302", "POST", managed),
+    Row("datasets:deprecate", "login 403 403 403 403 403 403 302", "POST", managed, lambda world: {"notice": "Old."}),
+    Row("datasets:deprecate", "405", args=managed),
+    # Who has access, and who curates or manages, may report.
+    Row("datasets:report", "login 403 200 403 403 403 200 200", args=dataset),
+    Row("datasets:report", "login 403 302 403 403 403 302 302", "POST", dataset, new_report),
+    Row("datasets:reports", "login 403 403 403 403 403 403 200"),
+    Row("datasets:manage_report", "login 403 403 403 403 403 403 200", args=image_report),
+    Row(
+        "datasets:manage_report", "login 403 403 403 403 403 403 302", "POST", image_report, lambda w: {"answer": "No."}
+    ),
+    Row("datasets:withdrawals", "login 403 403 403 403 403 403 200"),
+    Row("datasets:withdrawal", "login 403 403 403 403 403 403 200", args=withdrawal),
+    Row("datasets:withdraw", "login 403 403 403 403 403 403 200", args=withdrawable),
+    Row("datasets:withdraw", "login 403 403 403 403 403 403 404", args=lambda w: {**withdrawable(w), "kind": "other"}),
+    Row(
+        "datasets:withdraw",
+        "login 403 403 403 403 403 403 302",
+        "POST",
+        withdrawable,
+        lambda world: {"reason": "consent", "sure": "on"},
+    ),  # fmt: skip
+    Row("api:report", "401 403 201 403 403 403 201 201", "POST", dataset, new_report),
     Row("datasets:detail", "200", args=collection),
     Row("datasets:request", "login 200 200 200 200 200 200 200", args=collection),
     Row("datasets:masks", "login 403 200 403 403 403 403 403", args=collection),
