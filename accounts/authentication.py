@@ -4,9 +4,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from accounts import factors
 from accounts.models import ApiToken
 from accounts.tokens import secret_hash
 
@@ -30,6 +31,11 @@ class ApiTokenAuthentication(BaseAuthentication):
         if token is None or not token.user.is_active:
             raise AuthenticationFailed(
                 _("This token is unknown, expired or revoked. Make a new one on your token page.")
+            )
+        if factors.missing(token.user):
+            raise PermissionDenied(
+                _("Your role needs a second factor. Sign in to the portal and set one up, then try again."),
+                code="second_factor_required",
             )
         now = timezone.now()
         if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):

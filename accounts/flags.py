@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from disposable_email_domains import blocklist as DISPOSABLE
+from disposable_email_domains import blocklist
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +41,6 @@ def address_flags(email: str) -> list[Flag]:
     """The flags of an address, [] for one that looks like an institution's. Sub-domains of a provider count as it."""
     labels = email.rpartition("@")[2].strip().strip(".").lower().split(".")
     domains = {".".join(labels[start:]) for start in range(len(labels) - 1)}
-    if domains & DISPOSABLE:
+    if domains & blocklist:
         return [_DISPOSABLE]
     return [_FREE] if domains & _free() else []

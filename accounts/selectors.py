@@ -68,7 +68,7 @@ def _grace_holds(grace_until: datetime | None, at: datetime) -> bool:
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether signing in takes more than a password: an authenticator app or a passkey. Recovery codes alone are none."""
+    """Whether signing in takes more than a password: an authenticator app or a passkey; recovery codes are none."""
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=kinds).exists())
 

@@ -69,6 +69,11 @@ CXR_WEB_THREADS = env.int("CXR_WEB_THREADS", default=16)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
 CXR_AGREEMENT_GRACE_DAYS = env.int("CXR_AGREEMENT_GRACE_DAYS", default=30)
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)
+# Roles whose people need a second factor (accounts/factors.py).
+_mfa_roles = ["hospital_user", "curator", "data_manager"]
+CXR_MFA_ROLES = env.list("CXR_MFA_ROLES", default=[] if CXR_EMBEDDED else _mfa_roles)
+if unknown := set(CXR_MFA_ROLES) - set(_mfa_roles):
+    raise ImproperlyConfigured(f"CXR_MFA_ROLES knows {', '.join(_mfa_roles)}, not {', '.join(sorted(unknown))}.")
 # --- The DICOM listener (manage.py dicom_listener); 0: none --------------------------------------------------------
 CXR_DICOM_PORT = env.int("CXR_DICOM_PORT", default=0)
 CXR_DICOM_HOST = env.str("CXR_DICOM_HOST", default="127.0.0.1" if CXR_EMBEDDED else "0.0.0.0")  # noqa: S104
@@ -140,6 +145,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SecondFactor",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
@@ -274,11 +280,15 @@ ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.RegistrationForm"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[CXR Commons] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if CXR_ORIGIN.startswith("https") else "http"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "CXR Commons"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = CXR_EMBEDDED
 SOCIALACCOUNT_PROVIDERS = env.json("CXR_SOCIAL_PROVIDERS", default={})

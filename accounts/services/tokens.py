@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import policies
+from accounts import factors, policies
 from accounts.errors import AccountsError, NotAllowedError
 from accounts.models import ApiToken, User
 from accounts.tokens import API_PREFIX, new_secret, secret_hash
@@ -17,13 +17,16 @@ MAX_TOKEN_DAYS = 365
 def issue_token(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
     """A new token and its secret, which nobody can see again.
 
-    Raises `NotAllowedError` for a scope that the person's roles do not reach, `AccountsError` for a missing name, no
+    Raises `NotAllowedError` for a scope that the person's roles do not reach or while a second factor that they need is
+    missing, `AccountsError` for a missing name, no
     scope or more than a year. What the token can do is limited by the roles of the moment of use, not of this one."""
     name = name.strip()
     if not name:
         raise AccountsError(_("Name the token, e.g. after the computer that will use it."))
     if not scopes:
         raise AccountsError(_("Choose at least one thing that the token may do."))
+    if factors.missing(user):
+        raise NotAllowedError(_("Your role needs a second factor. Set one up before you make a token."))
     if not set(scopes) <= set(policies.token_scopes(user)):
         raise NotAllowedError(_("Your account can't give a token these permissions."))
     if not 1 <= days <= MAX_TOKEN_DAYS:

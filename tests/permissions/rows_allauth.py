@@ -40,11 +40,13 @@ ROWS: list[Row] = [
     *_both("account_reset_password_done", "200", "405"),
     *_both("account_reset_password_from_key", "200", "200", _arguments(uidb36="1", key="none")),
     *_both("account_reset_password_from_key_done", "200", "405"),
+    *_both("account_request_login_code", VISITORS_ONLY, VISITORS_ONLY),
     *_both("account_confirm_login_code", PEOPLE_ARE_LED_ON, PEOPLE_ARE_LED_ON),
     *_both("usersessions_list", PEOPLE_ONLY, PEOPLE_ARE_LED_ON),
     # Nobody in the world has a second factor yet.
     *_both("mfa_index", PEOPLE_ONLY, NO_POST),
     *_both("mfa_authenticate", PEOPLE_ARE_LED_ON, PEOPLE_ARE_LED_ON),
+    *_both("mfa_login_webauthn", PEOPLE_ARE_LED_ON, PEOPLE_ARE_LED_ON),
     *_both("mfa_reauthenticate", PEOPLE_ARE_LED_ON, PEOPLE_ARE_LED_ON),
     *_both("mfa_activate_totp", PEOPLE_ARE_LED_ON, PEOPLE_ARE_LED_ON),
     *_both("mfa_deactivate_totp", NOT_SET_UP, NOT_SET_UP),
