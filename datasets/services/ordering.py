@@ -53,7 +53,8 @@ class _Plan:
         self._not_before = timezone.now() + timedelta(seconds=settings.CXR_STAGE_LEASE_SECONDS)
         self._stem = f"{self.release.dataset.slug}-{self.release.version}"
         self._before = self.release.replaces or selectors.latest_release(self.release.dataset)
-        self._counts: Counter[str] = Counter()
+        self._images = 0
+        self._counts: Counter[str] = Counter()  # images by content
 
     def archives(self) -> Iterator[Archive]:
         if self.release.dataset.is_segmentation:
@@ -61,16 +62,16 @@ class _Plan:
         else:
             yield from self._of_radiographs()
         for name in names.TEXTS:
-            yield self._archive(name, Archive.Content.ABOUT, self._counts["images"])
+            yield self._archive(name, Archive.Content.ABOUT, self._images)
         for name in names.SUMS:
-            yield self._archive(name, Archive.Content.SUMS, self._counts["images"])
+            yield self._archive(name, Archive.Content.SUMS, self._images)
 
     def _of_masks(self) -> Iterator[Archive]:
         counts = dict(self.release.items.order_by().values_list("source").annotate(Count("pk")))
         for source in self.release.dataset.sources.all():
             if counts.get(source.pk):
                 yield from self._zips(_file_label(source.source, source.source_id), ZIPPED_OF_SOURCE, source=source)
-        images = self._counts["images"] = sum(counts.values())
+        images = self._images = sum(counts.values())
         for name in (names.SEGMENTATION_CSV, names.DETAILS_CSV, names.SEGMENTATION_PARQUET):
             yield self._archive(name, Archive.Content.METADATA, images)
         if pictures := self._counts[Archive.Content.IMAGES.value]:
@@ -83,7 +84,7 @@ class _Plan:
                 label = _file_label(group.label, group.class_id)
                 yield from self._zips(label, ZIPPED, group=group)
                 yield self._archive(f"{label}.csv", Archive.Content.METADATA, items, group=group)
-        images = self._counts["images"] = sum(counts.values())
+        images = self._images = sum(counts.values())
         for name in (names.IMAGES_XLSX, names.IMAGES_PARQUET):
             yield self._archive(name, Archive.Content.METADATA, images)
         yield self._archive(names.DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from datasets import services
-from datasets.archives import readme
+from datasets.archives.texts import readme_of_zip
 from datasets.deidentification import COLUMNS, deidentification_row
 from datasets.metadata import csv_lines
 from datasets.models import Archive, Radiograph, Release
@@ -175,7 +175,7 @@ def test_a_release_from_before_the_reports_stays_as_it_was(library: Library) -> 
         names = archive.namelist()
     assert names == ["README.txt", "LICENSE.txt", "metadata.csv", "SHA256SUMS", "radiographs/Anonymous_7_1_1.png"]
     radiographs.release.refresh_from_db()
-    assert "deidentification" not in readme(radiographs)
+    assert "deidentification" not in readme_of_zip(radiographs)
 
 
 def test_a_report_alone_makes_no_new_version(library: Library) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from audit.models import Event
 from datasets import selectors, services
+from datasets.archives import names
 from datasets.models import Archive, Radiograph, Release, ReleaseItem
 from tests.datasets.library import Library
 
@@ -37,15 +38,15 @@ def test_items_come_in_the_order_of_hospital_patient_and_class(library: Library)
     for _ in range(10):
         library.add(2)
     release = library.order()
-    names = list(release.items.order_by("pk").values_list("filename", flat=True))
-    assert names == [*(f"Anonymous_7_{number}_2.png" for number in range(1, 11)), "Anonymous_10_1_1.png"]
+    frozen = list(release.items.order_by("pk").values_list("filename", flat=True))
+    assert frozen == [*(f"Anonymous_7_{number}_2.png" for number in range(1, 11)), "Anonymous_10_1_1.png"]
 
 
 def test_archives_are_ordered_per_group_and_content(library: Library) -> None:
     library.add(1)
     library.add(3, region=None, region_mask=None)
-    names = set(library.order().archives.values_list("filename", "items", "group__label"))
-    assert names == {
+    found = set(library.order().archives.values_list("filename", "items", "group__label"))
+    assert found == {
         ("polcovid-1.0-NORMAL-radiographs.zip", 1, "NORMAL"),
         ("polcovid-1.0-NORMAL-lung_regions.zip", 1, "NORMAL"),
         ("polcovid-1.0-NORMAL-lung_masks.zip", 1, "NORMAL"),
@@ -56,6 +57,7 @@ def test_archives_are_ordered_per_group_and_content(library: Library) -> None:
         ("polcovid-1.0-images.xlsx", 2, None),
         ("polcovid-1.0-deidentification.csv", 2, None),
         ("polcovid-1.0-quality.csv", 2, None),
+        *((f"polcovid-1.0-{name}", 2, None) for name in ("images.parquet", *names.TEXTS, *names.SUMS)),
     }
 
 

@@ -65,13 +65,20 @@ def granted(folder: Folder, library: Library) -> User:
 def test_a_release_has_masks_and_images_by_source_and_the_table(folder: Folder) -> None:
     release = publish(folder)
     assert release.status == Release.Status.PUBLISHED
-    assert list(release.archives.order_by("filename").values_list("filename", "items")) == [
+    assert sorted(release.archives.values_list("filename", "items")) == [
         ("masks-1.0-2_Others_masks_-masks.zip", 1),
+        ("masks-1.0-CITATION.cff", 3),
+        ("masks-1.0-LICENSE.txt", 3),
+        ("masks-1.0-MD5SUMS", 3),
+        ("masks-1.0-README.txt", 3),
+        ("masks-1.0-SHA256SUMS", 3),
+        ("masks-1.0-data_dictionary.csv", 3),
         ("masks-1.0-deidentification.csv", 1),
         ("masks-1.0-details.csv", 3),
         ("masks-1.0-ours-images.zip", 1),
         ("masks-1.0-ours-masks.zip", 2),
         ("masks-1.0-segmentation.csv", 3),
+        ("masks-1.0-segmentation.parquet", 3),
     ]
     assert archive(release, "segmentation.csv").decode() == (
         "source,source_id,filename,set\nours,1,m0.png,train\nours,1,m1.png,test\nOthers (masks),2,m2.png,train\n"

@@ -179,7 +179,7 @@ def _download(client: httpx.Client, file: dict[str, Any]) -> bytes:
 
 def _check(files: dict[str, bytes], identifiers: list[str]) -> None:
     """Exactly the columns; every archive opens and lists exactly its files; nothing identifies anybody."""
-    of_images = re.compile(r"(?<!deidentification)(?<!quality)\.csv$")
+    of_images = re.compile(r"-PNEUMONIA\.csv$")
     (table,) = (content for name, content in files.items() if of_images.search(name))
     text = table.decode("utf-8-sig")
     assert text.splitlines()[0] == COLUMNS

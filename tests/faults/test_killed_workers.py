@@ -166,7 +166,7 @@ def test_killed_while_archives_are_built(serve: Callable[..., Installation]) -> 
         _kill_at_work(portal, ARCHIVE_AT_WORK, unpublished)
     _until(lambda: portal.query("SELECT 1 FROM datasets_release WHERE status = 'published'"))
     archives = portal.query("SELECT status, file, size, md5, sha256, attempts FROM datasets_archive")
-    assert len(archives) == 7
+    assert len(archives) == 14
     for status, file, size, md5, sha256, _attempts in archives:
         content = (portal.var / "files" / "archives" / file).read_bytes()
         assert (status, size) == ("ready", len(content))
