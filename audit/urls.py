@@ -5,4 +5,5 @@ from audit import views
 app_name = "audit"
 urlpatterns = [
     path("manage/audit/", views.events, name="events"),
+    path("manage/audit/export.csv", views.export, name="export"),
 ]
