@@ -3,7 +3,6 @@
 from functools import partial
 from itertools import islice
 
-from django.core.files.storage import storages
 from django.db import transaction
 from django.db.models import Count
 from django.utils import translation
@@ -13,7 +12,8 @@ from accounts.models import User
 from audit.services import record
 from datasets import versions
 from datasets.models import Dataset, Release, ReleaseItem, Withdrawal
-from datasets.services.publishing import order_archives
+from datasets.services.building import discard_files
+from datasets.services.ordering import order_archives
 
 CHUNK = 2000  # rows held in memory
 
@@ -66,7 +66,7 @@ def reorder_archives(release: Release) -> None:
     old = list(release.archives.all())
     paths = [archive.file.name for archive in old if archive.file]
     release.archives.all().delete()
-    transaction.on_commit(partial(_delete, paths), robust=True)
+    transaction.on_commit(partial(discard_files, paths), robust=True)
     if release.items.exists():
         if release.replaces is not None:
             release.changes = changes(release.replaces)
@@ -76,11 +76,6 @@ def reorder_archives(release: Release) -> None:
     else:
         record("release.dropped", about=release, version=release.version)
         release.delete()
-
-
-def _delete(paths: list[str]) -> None:
-    for path in paths:
-        storages["archives"].delete(path)
 
 
 def changes(release: Release) -> str:

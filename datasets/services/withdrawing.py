@@ -31,6 +31,7 @@ from datasets.models import (
     Withdrawal,
 )
 from datasets.selectors.holding import archives_holding
+from datasets.services.building import discard_files
 from datasets.services.library import withdraw_radiograph
 from datasets.services.patching import order_patches, reorder_archives
 from datasets.services.reporting import close_report
@@ -173,12 +174,8 @@ def sweep_withdrawals() -> int:
 
 def _destroy_archives() -> None:
     """Destroys the files of withdrawn archives, but for one that another version still hands out."""
-    storage = storages["archives"]
-    withdrawn = Archive.objects.filter(status=Archive.Status.WITHDRAWN).exclude(file="")
-    for archive in withdrawn:
-        elsewhere = Archive.objects.filter(file=archive.file.name).exclude(status=Archive.Status.WITHDRAWN)
-        if not elsewhere.exists():
-            storage.delete(archive.file.name)
+    for archive in Archive.objects.filter(status=Archive.Status.WITHDRAWN).exclude(file=""):
+        discard_files([str(archive.file.name)])
         Archive.objects.filter(pk=archive.pk).update(file="")
 
 

@@ -57,7 +57,7 @@ def named(release: Release, name: str) -> Archive:
 def states(release: Release) -> dict[str, str]:
     """The state of every archive that says something of an image, by the end of its name."""
     stem = len(f"{release.dataset.slug}-{release.version}-")
-    archives = release.archives.exclude(content="about")
+    archives = release.archives.exclude(content__in=["about", "sums"])
     return {archive.filename[stem:]: archive.status for archive in archives}
 
 
