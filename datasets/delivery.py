@@ -54,8 +54,11 @@ def deliver(request: HttpRequest | Request, user: User, archive: Archive, grant:
         services.start_download(user=user, archive=archive, grant=grant, span=ByteRange(0, size - 1))
         return _from_s3(archive)
     download = services.start_download(user=user, archive=archive, grant=grant, span=span)
-    response = _by_nginx(archive, download) if settings.CXR_ACCEL_PREFIX else _by_ourselves(archive, download, partial)
-    return _headed(response, archive, etag)
+    if settings.CXR_ACCEL_PREFIX:
+        response = _headed(_by_nginx(archive, download), archive, etag)
+        del response["Accept-Ranges"]  # nginx sends one of its own
+        return response
+    return _headed(_by_ourselves(archive, download, partial), archive, etag)
 
 
 def _from_s3(archive: Archive) -> HttpResponse:
