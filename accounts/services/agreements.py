@@ -155,8 +155,9 @@ def _tell(user: User, agreement: Agreement, kinds: list[str]) -> bool:
 def sign(*, user: User, agreement: Agreement, typed_name: str, institution: str) -> Signature:
     """The person signs `agreement` by typing the account's name; case and doubled spaces do not matter.
 
-    The signer gets a receipt by e-mail. Signing twice gives the first signature back. Raises `NotAllowedError` for a closed account, `AccountsError` where
-    the name differs, the institution is missing, or the text is not the one that was published."""
+    The signer gets a receipt by e-mail. Signing twice gives the first signature back. Raises `NotAllowedError` for a
+    closed account or an unconfirmed address, `AccountsError` where the name differs, no institution is given, a newer
+    version took the place, or the text is not the one that was published."""
     if not policies.is_person(user):
         raise NotAllowedError(_("This account is closed."))
     if not selectors.has_confirmed_email(user):
