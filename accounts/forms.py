@@ -118,35 +118,6 @@ class InvitationForm(forms.Form):
         return data
 
 
-class DecisionForm(forms.Form):
-    DECISIONS = [("grant", _("Grant")), ("refuse", _("Refuse"))]
-
-    decision = forms.ChoiceField(label=_("Decision"), choices=DECISIONS, widget=forms.RadioSelect)
-    days = forms.IntegerField(
-        label=_("Valid for (days)"),
-        min_value=1,
-        max_value=services.MAX_GRANT_DAYS,
-        required=False,
-        help_text=_("Counts only where access is granted."),
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        required=False,
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("The researcher reads it. A refusal needs one."),
-    )
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("The researcher reads it."),
-    )
-
-
 class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
     hospitals = forms.ModelMultipleChoiceField(

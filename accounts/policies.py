@@ -35,9 +35,19 @@ def is_member_of(user: Person, hospital_id: int) -> bool:
     return is_person(user) and HospitalMembership.objects.filter(user=user, hospital_id=hospital_id).exists()
 
 
+def reviews(user: Person, dataset_id: int) -> bool:
+    """Whether the person reads the requests for the dataset: its reviewers do, and every data manager."""
+    return is_data_manager(user) or (is_person(user) and user.reviews.filter(pk=dataset_id).exists())
+
+
+def is_reviewer(user: Person) -> bool:
+    """Whether the person reads the requests for any dataset."""
+    return is_data_manager(user) or (is_person(user) and user.reviews.exists())
+
+
 def may_decide(user: Person, request: AccessRequest) -> bool:
-    """Data managers decide, but nobody about the own request."""
-    return is_data_manager(user) and request.user_id != user.pk
+    """Reviewers of the dataset and data managers decide, but nobody about the own request."""
+    return request.user_id != user.pk and reviews(user, request.dataset_id)
 
 
 def token_scopes(user: Person) -> list[str]:
@@ -47,7 +57,7 @@ def token_scopes(user: Person) -> list[str]:
         ApiToken.Scope.DOWNLOAD: is_person(user),
         ApiToken.Scope.UPLOAD: is_hospital_user(user),
         ApiToken.Scope.CURATE: is_curator(user),
-        ApiToken.Scope.MANAGE: is_data_manager(user),
+        ApiToken.Scope.MANAGE: is_reviewer(user),
     }
     return [scope.value for scope, sensible in scopes.items() if sensible]
 

@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import AccessGrant, AccessRequest, Agreement, Invitation, Signature, User
+from accounts.models import AccessGrant, AccessRequest, Agreement, Invitation, ReasonTemplate, Signature, User
 from accounts.tokens import secret_hash
 
 if TYPE_CHECKING:
@@ -91,20 +91,45 @@ def data_managers() -> QuerySet[User]:
     return User.objects.filter(is_active=True, is_data_manager=True)
 
 
+def deciders(request: AccessRequest) -> QuerySet[User]:
+    """Who is told about a request: the dataset's reviewers, or the data managers where it has none; never the person
+    who asked."""
+    people = User.objects.filter(is_active=True).exclude(pk=request.user_id)
+    reviewers = people.filter(reviews=request.dataset_id)
+    return reviewers if reviewers.exists() else people.filter(is_data_manager=True)
+
+
 def requests() -> QuerySet[AccessRequest]:
     """All requests with what a list of them shows, the newest first."""
     return AccessRequest.objects.select_related("user", "dataset", "decided_by", "grant").prefetch_related("groups")
 
 
+def requests_for(reviewer: User) -> QuerySet[AccessRequest]:
+    """The requests that somebody may read who decides: of the own datasets, or for data managers all. Drafts are
+    nobody's but the researcher's, sent or not."""
+    sent = requests().exclude(status=AccessRequest.Status.DRAFT).exclude(submitted_at=None, status="withdrawn")
+    return sent if reviewer.is_data_manager else sent.filter(dataset__in=reviewer.reviews.all())
+
+
+def is_renewable(grant: AccessGrant) -> bool:
+    """Neither ended before its time nor renewed; whether it has expired does not matter."""
+    granted = AccessRequest.Status.GRANTED
+    return grant.revoked_at is None and not grant.renewals.filter(status=granted).exists()
+
+
+def reason_templates(dataset_id: int) -> QuerySet[ReasonTemplate]:
+    """The words that whoever decides about the dataset's requests can choose from."""
+    return ReasonTemplate.objects.filter(Q(dataset=None) | Q(dataset=dataset_id))
+
+
 def grants() -> QuerySet[AccessGrant]:
-    return AccessGrant.objects.select_related("user", "dataset", "granted_by").prefetch_related("groups")
+    return AccessGrant.objects.select_related("user", "dataset", "request", "granted_by").prefetch_related("groups")
 
 
 def unsigned_agreements(user: User) -> QuerySet[Agreement]:
-    """Agreements of the datasets that the person asked for or has a grant for, and has not signed."""
-    wanted = Q(datasets__access_requests__user=user, datasets__access_requests__status="submitted") | Q(
-        datasets__access_grants__in=current_grants(user)
-    )
+    """Agreements of the datasets that the person asked for or has a grant for, and has not signed, whether or not a
+    signature of the version before still counts."""
+    wanted = Q(datasets__access_requests__in=open_requests(user)) | Q(datasets__access_grants__in=current_grants(user))
     return Agreement.objects.filter(wanted).exclude(signatures__user=user).distinct()
 
 

@@ -2,20 +2,11 @@
 
 from typing import Any
 
-from django.apps import apps
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.models import AccessGrant, AccessRequest, Hospital, Invitation, Signature, User
-
-
-class GrantSerializer(serializers.ModelSerializer[AccessGrant]):
-    dataset = serializers.SlugRelatedField[Any]("slug", read_only=True)
-    groups = serializers.SlugRelatedField[Any]("class_id", many=True, read_only=True)
-
-    class Meta:
-        model = AccessGrant
-        fields = ["id", "dataset", "groups", "created_at", "expires_at", "revoked_at", "revoked_reason"]
+from accounts.access_serializers import GrantSerializer
+from accounts.models import Hospital, Invitation, Signature, User
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
@@ -35,60 +26,6 @@ class MeSerializer(serializers.ModelSerializer[User]):
             "hospitals",
             "grants",
         ]
-
-
-class AccessRequestSerializer(serializers.ModelSerializer[AccessRequest]):
-    """A request as it stands; `person` is the one who asked, `groups` are class ids."""
-
-    dataset = serializers.SlugRelatedField[Any]("slug", read_only=True)
-    groups = serializers.SlugRelatedField[Any]("class_id", many=True, read_only=True)
-    person = serializers.CharField(source="user.name", read_only=True)
-    institution = serializers.CharField(source="user.institution", read_only=True)
-
-    class Meta:
-        model = AccessRequest
-        fields = [
-            "id",
-            "dataset",
-            "groups",
-            "person",
-            "institution",
-            "project",
-            "purpose",
-            "status",
-            "reason",
-            "created_at",
-            "decided_at",
-        ]
-        read_only_fields = fields
-
-
-class AskSerializer(serializers.Serializer[AccessRequest]):
-    dataset = serializers.SlugField(help_text="The dataset's short name.")
-    groups = serializers.ListField(
-        child=serializers.IntegerField(min_value=1),
-        default=list,
-        help_text="Class ids of the dataset's groups; none for a collection of masks, which is granted as a whole.",
-    )
-    project = serializers.CharField(max_length=200)
-    purpose = serializers.CharField(max_length=4000)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # accounts may not import datasets, which lies above it.
-        datasets = apps.get_model("datasets", "Dataset")._default_manager.filter(is_public=True)
-        dataset = datasets.select_related("agreement").filter(slug=attrs["dataset"]).first()
-        if dataset is None:
-            raise serializers.ValidationError({"dataset": _("There is no such dataset in the catalogue.")})
-        groups = list(dataset.groups.filter(class_id__in=attrs["groups"]))
-        if len(groups) != len(set(attrs["groups"])):
-            raise serializers.ValidationError({"groups": _("The dataset has no such group.")})
-        return {**attrs, "dataset": dataset, "groups": groups}
-
-
-class DecisionSerializer(serializers.Serializer[AccessRequest]):
-    decision = serializers.ChoiceField(choices=["grant", "refuse"])
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
-    days = serializers.IntegerField(required=False, min_value=1, allow_null=True, default=None)
 
 
 class SignSerializer(serializers.Serializer[Signature]):

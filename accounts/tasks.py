@@ -40,3 +40,9 @@ def send_mail_to_former(template: str, sealed: str) -> None:
 def announce_agreements() -> None:
     """Tells whoever has to sign a new version; whoever was told already is left in peace."""
     services.announce_agreements()
+
+
+@shared_task
+def housekeeping() -> None:
+    """Hourly; see `accounts.services.reminders`."""
+    services.housekeeping()

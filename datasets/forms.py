@@ -3,34 +3,58 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import AccessGrant, Content
 from datasets import versions
 from datasets.models import Dataset, DiagnosisGroup
 
 
 class AccessRequestForm(forms.Form):
+    """What a researcher asks for. A draft may be incomplete; what is missing is said when it is sent."""
+
     groups = forms.ModelMultipleChoiceField(
         label=_("Diagnosis groups"),
         queryset=DiagnosisGroup.objects.none(),
+        required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Ask only for the groups that you need: data managers decide on what you ask for."),
+        help_text=_("Ask only for the groups that you need: what you ask for is decided on."),
     )
-    project = forms.CharField(label=_("Title of the project"), max_length=200)
+    contents = forms.MultipleChoiceField(
+        label=_("Files"),
+        choices=Content.choices,
+        required=False,
+        initial=list(Content.values),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("The metadata of a group comes with any of them."),
+    )
+    project = forms.CharField(label=_("Title of the project"), max_length=200, required=False)
     purpose = forms.CharField(
         label=_("Purpose of use"),
         max_length=5000,
+        required=False,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_("What will you find out, who works on it, what will be published?"),
     )
+    achieved = forms.CharField(
+        label=_("What was done so far"),
+        max_length=5000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("A few sentences: what you found, what is published, what is left to do."),
+    )
 
-    def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, dataset: Dataset, renews: AccessGrant | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field: Any = self.fields["groups"]
-        field.queryset = dataset.groups.all()
-        if dataset.is_segmentation:  # granted as a whole
-            del self.fields["groups"]
+        fields: Any = self.fields
+        fields["groups"].queryset = dataset.groups.all()
+        if dataset.is_segmentation:  # granted as a whole: masks, and the images where the source is the portal's own
+            del fields["groups"]
+            fields["contents"].choices = [row for row in Content.choices if row[0] != Content.REGIONS]
+            fields["contents"].help_text = ""
+        if renews is None:
+            del fields["achieved"]
 
     def clean(self) -> dict[str, Any]:
-        return {"groups": [], **(super().clean() or {})}
+        return {"groups": [], "achieved": "", **(super().clean() or {})}
 
 
 class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]

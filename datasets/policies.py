@@ -124,6 +124,8 @@ class Reason:
                 return f"{reverse('accounts:agreement', args=[self.dataset.agreement_id])}?{urlencode({'next': page})}"
             case Code.SET_UP_MFA:
                 return reverse("mfa_index")
+            case Code.REQUEST_PENDING | Code.ANSWER_QUESTION if self.about is not None:
+                return reverse("accounts:request", args=[self.about.pk])
             case Code.GRANT_REVOKED | Code.REQUEST_PENDING | Code.ANSWER_QUESTION:
                 return reverse("accounts:profile")
             case Code.GRANT_EXPIRED if self.about is not None:
@@ -223,12 +225,12 @@ class Standing:
         return Reason(Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS, self.dataset)
 
 
-_UNFINISHED = {
+_UNFINISHED: dict[str, Code] = {
     AccessRequest.Status.DRAFT: Code.FINISH_REQUEST,
     AccessRequest.Status.SUBMITTED: Code.REQUEST_PENDING,
     AccessRequest.Status.MORE_INFORMATION: Code.ANSWER_QUESTION,
 }
-_END = {
+_END: dict[str, Code] = {
     "": Code.GRANT_REVOKED,  # from before the kinds of ends were told apart
     AccessGrant.End.REVOKED: Code.GRANT_REVOKED,
     AccessGrant.End.AGREEMENT: Code.GRANT_ENDED,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import catalogue, download, links, manage, masks, reporting, withdrawing
+from datasets.views import asking, catalogue, download, links, manage, masks, reporting, withdrawing
 
 app_name = "datasets"
 urlpatterns = [
@@ -9,7 +9,7 @@ urlpatterns = [
     path("datasets/<slug:slug>/releases/<str:version>/", catalogue.release, name="release"),
     path("datasets/<slug:slug>/releases/<str:version>/commands", links.make, name="commands"),
     path("links/<str:token>/<str:filename>", links.follow, name="link"),
-    path("datasets/<slug:slug>/request/", catalogue.request_access, name="request"),
+    path("datasets/<slug:slug>/request/", asking.request_access, name="request"),
     path("datasets/<slug:slug>/masks/", masks.released, name="masks"),
     path("masks/<int:pk>/thumbnail.png", masks.released_thumbnail, name="mask_thumbnail"),
     path("archives/<uuid:archive_id>/download", download.download, name="download"),

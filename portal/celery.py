@@ -17,5 +17,6 @@ app.conf.beat_schedule = {
     "anchor-audit": {"task": "audit.tasks.anchor", "schedule": 3600},
     "verify-audit": {"task": "audit.tasks.verify", "schedule": crontab(hour="3", minute="30")},
     "read-delivery-logs": {"task": "datasets.tasks.read_delivery_logs", "schedule": 60},
+    "people-and-access": {"task": "accounts.tasks.housekeeping", "schedule": 3600},
     "purge-quarantine": {"task": "intake.tasks.purge", "schedule": 3600},
 }

@@ -28,8 +28,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             main.append(("intake:batches", _("Uploads")))
         if policies.is_curator(user):
             main.append(("curation:queue", _("Curation")))
-        if policies.is_data_manager(user):
+        if policies.is_reviewer(user):
             main.append(("accounts:manage_requests", _("Requests")))
+        if policies.is_data_manager(user):
             main.append(("datasets:manage", _("Releases")))
             main.append(("accounts:manage_people", _("People")))
             main.append(("accounts:manage_agreements", _("Agreements")))

@@ -68,6 +68,7 @@ CXR_ANCHOR_MAIL = env.list("CXR_ANCHOR_MAIL", default=[])
 CXR_WEB_THREADS = env.int("CXR_WEB_THREADS", default=16)
 CXR_GRANT_DAYS = env.int("CXR_GRANT_DAYS", default=365)
 CXR_AGREEMENT_GRACE_DAYS = env.int("CXR_AGREEMENT_GRACE_DAYS", default=30)
+CXR_REQUEST_REMINDER_DAYS = env.list("CXR_REQUEST_REMINDER_DAYS", cast=int, default=[3, 7, 14])
 CXR_INVITATION_DAYS = env.int("CXR_INVITATION_DAYS", default=14)
 # Roles whose people need a second factor (accounts/factors.py).
 _mfa_roles = ["hospital_user", "curator", "data_manager"]

@@ -48,6 +48,7 @@ class World:
     researcher: User = None  # type: ignore[assignment]  # has signed nothing, has an open request
     granted: User = None  # type: ignore[assignment]  # signed, granted `group`
     expired: User = None  # type: ignore[assignment]  # signed, the grant for `group` ran out
+    reviewer: User = None  # type: ignore[assignment]  # decides about requests for `dataset`
     hospital: Hospital = None  # type: ignore[assignment]
     other_hospital: Hospital = None  # type: ignore[assignment]
     agreement: Agreement = None  # type: ignore[assignment]
@@ -76,6 +77,7 @@ class World:
             "other_hospital": self.other_hospital_user,
             "curator": self.curator,
             "manager": self.manager,
+            "reviewer": self.reviewer,
         }[name]
 
 
@@ -95,6 +97,7 @@ def _people(world: World) -> None:
     world.hospital, world.other_hospital = people.hospital(), people.hospital()
     world.hospital_user = people.hospital_user(world.hospital)
     world.other_hospital_user = people.hospital_user(world.other_hospital)
+    world.reviewer = people.person("Vera Reviewer")
     world.researcher, world.granted, world.expired = people.researcher(), people.researcher(), people.researcher()
     world.invitation = Invitation.objects.create(
         email="invited@example.org",
@@ -121,6 +124,7 @@ def _dataset(world: World) -> None:
         agreement=world.agreement,
         is_public=True,
     )
+    world.dataset.reviewers.add(world.reviewer)
     world.group, world.other_group = (
         DiagnosisGroup.objects.create(dataset=world.dataset, class_id=number, label=label, subtype_prefix=label[0])
         for number, label in enumerate(("NORMAL", "PNEUMONIA"), start=1)
@@ -221,7 +225,7 @@ def _release(world: World) -> None:
 def _access(world: World) -> None:
     now = timezone.now()
     world.request = AccessRequest.objects.create(
-        user=world.researcher, dataset=world.dataset, project="Lungs", purpose="To learn."
+        user=world.researcher, dataset=world.dataset, project="Lungs", purpose="To learn.", submitted_at=now
     )
     world.request.groups.set([world.group])
     for user, expires in ((world.granted, timedelta(days=30)), (world.expired, timedelta(days=-1))):

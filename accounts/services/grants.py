@@ -56,7 +56,7 @@ def give(
     )
     grant.groups.set(groups)
     if former is not None and former.revoked_at is None:
-        _end(former, ended_by=AccessGrant.End.RENEWED, at=now, actor=granted_by)
+        end_grant(former, ended_by=AccessGrant.End.RENEWED, at=now, actor=granted_by)
     return grant
 
 
@@ -75,7 +75,7 @@ def revoke(*, grant: AccessGrant, manager: User, reason: str) -> None:
         if locked.revoked_at is not None:
             raise AlreadyDoneError(_("This grant has ended already."))
         locked.revoked_by, locked.revoked_reason = manager, reason
-        _end(locked, ended_by=AccessGrant.End.REVOKED, actor=manager)
+        end_grant(locked, ended_by=AccessGrant.End.REVOKED, actor=manager)
         mail.send("grant_revoked", to=locked.user, grant=locked)
     grant.refresh_from_db()
 
@@ -91,11 +91,12 @@ def end_grants(
         grants = grants.filter(dataset=dataset_id)
     ended = list(grants.order_by("pk"))
     for grant in ended:
-        _end(grant, ended_by=ended_by, actor=actor)
+        end_grant(grant, ended_by=ended_by, actor=actor)
     return len(ended)
 
 
-def _end(grant: AccessGrant, *, ended_by: AccessGrant.End, actor: User | None, at: datetime | None = None) -> None:
+def end_grant(grant: AccessGrant, *, ended_by: AccessGrant.End, actor: User | None, at: datetime | None = None) -> None:
+    """Ends a grant that its caller has locked, with the event."""
     grant.revoked_at, grant.ended_by = at or timezone.now(), ended_by
     grant.save(update_fields=["revoked_at", "revoked_by", "revoked_reason", "ended_by"])
     action = "grant.revoked" if ended_by == AccessGrant.End.REVOKED else "grant.ended"

@@ -15,7 +15,7 @@ from accounts import policies, selectors, services
 from accounts.countries import country_name
 from accounts.errors import AccountsError
 from accounts.forms import TokenForm
-from accounts.models import AccessRequest, ApiToken, User
+from accounts.models import ApiToken, User
 from accounts.steps import next_steps
 
 
@@ -68,14 +68,3 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("accounts:tokens")
 
 
-@policies.required(policies.is_person)
-@require_POST
-def request_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    user = cast(User, request.user)
-    try:
-        services.withdraw_request(request=get_object_or_404(AccessRequest, pk=pk, user=user), user=user)
-    except AccountsError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("The request is withdrawn. You can ask again at any time."))
-    return redirect("accounts:profile")

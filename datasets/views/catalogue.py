@@ -1,16 +1,10 @@
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
-from accounts.errors import AccountsError
-from accounts.policies import is_person, required
-from accounts.services import ask
 from datasets import policies, selectors, services
-from datasets.forms import AccessRequestForm
 from datasets.models import Dataset, Release, Set
 from datasets.views.statistics import present
 
@@ -68,30 +62,3 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
         else:
             context["statistics"] = present(selectors.statistics(release))
     return context
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@required(is_person)
-def request_access(request: HttpRequest, slug: str) -> HttpResponse:
-    """Asks for groups. What has to come before (e-mail, agreement, an open request) is shown instead of the form."""
-    dataset = _dataset(request, slug)
-    standing = policies.Standing(request.user, dataset)
-    before = list(standing.steps())
-    if standing.open_request is not None:
-        before.append(policies.Code.REQUEST_PENDING)
-    form = AccessRequestForm(request.POST or None, dataset=dataset)
-    if request.method == "POST" and form.is_valid():
-        try:
-            ask(user=request.user, dataset=dataset, **form.cleaned_data)  # type: ignore[arg-type]
-        except AccountsError as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, _("Your request is with the data managers. You will get an e-mail."))
-            return redirect("datasets:detail", slug=dataset.slug)
-    context = {
-        "dataset": dataset,
-        "standing": standing,
-        "next_step": policies.Reason(before[0], dataset) if before else None,
-        "form": form,
-    }
-    return render(request, "datasets/request.html", context)

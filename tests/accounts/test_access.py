@@ -11,7 +11,7 @@ from accounts import selectors, services
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessGrant, AccessRequest, Signature, User
 from audit.models import Event
-from audit.services import faults
+from audit.verification import Verification
 from tests.accounts.conftest import Commit
 from tests.world import World
 
@@ -86,8 +86,16 @@ def test_granting_gives_a_grant_that_ends(world: World) -> None:
     later = timezone.now() + timedelta(days=11)
     assert not selectors.current_grants(world.researcher, world.dataset, at=later).exists()
     event = Event.objects.get(action="request.granted")
-    assert event.data == {"dataset": world.dataset.pk, "person": world.researcher.pk, "grant": grant.pk, "days": 10}
-    assert list(faults()) == []
+    assert event.data == {
+        "dataset": world.dataset.pk,
+        "person": world.researcher.pk,
+        "grant": grant.pk,
+        "days": 10,
+        "groups": [world.group.pk],
+        "contents": ["masks", "originals", "regions"],
+        "fewer": False,
+    }
+    assert list(Verification()) == []
 
 
 def test_refusing_needs_a_reason_and_gives_nothing(world: World) -> None:
@@ -173,7 +181,7 @@ def test_people_are_told(world: World, committing: Commit) -> None:
     with committing():
         services.decide(request=world.request, manager=world.manager, granted=True)
     submitted, refused, revoked, granted = outbox.outbox
-    assert (submitted.to, refused.to, revoked.to) == ([world.manager.email], [user.email], [user.email])
+    assert (submitted.to, refused.to, revoked.to) == ([world.reviewer.email], [user.email], [user.email])
     assert granted.to == [world.researcher.email]
     assert f"http://127.0.0.1:8000/manage/requests/{request.pk}/" in submitted.body
     assert "Say more <here> & now." in refused.body

@@ -45,17 +45,9 @@ def test_my_access_names_the_next_step(world: World) -> None:
     assert "Download your data" in _page(_client(world.granted), url)
     AccessGrant.objects.filter(pk=world.grant.pk).update(expires_at=timezone.now() + timedelta(days=9))
     page = _page(_client(world.granted), url)
-    assert "Ask for Example radiographs again" in page
+    assert "Renew your access to Example radiographs" in page
     world.granted.emailaddress_set.update(verified=False)  # type: ignore[attr-defined]
     assert "Confirm your e-mail address" in _page(_client(world.granted), url)
-
-
-def test_a_request_is_withdrawn_from_the_page(world: World) -> None:
-    client = _client(world.researcher)
-    url = reverse("accounts:request_withdraw", args=[world.request.pk])
-    assert url in _page(client, reverse("accounts:profile"))
-    assert "The request is withdrawn" in client.post(url, follow=True).content.decode()
-    assert "nothing was changed" in client.post(url, follow=True).content.decode()
 
 
 def test_signing_takes_name_and_tick_and_leads_on(world: World) -> None:
@@ -151,39 +143,6 @@ def test_somebody_with_an_account_logs_in_and_joins(world: World) -> None:
     assert "for another e-mail address" in _page(other, url)
     assert "for another e-mail address" in other.post(url, follow=True).content.decode()
     assert not world.granted.hospitals.exists()
-
-
-def test_a_manager_decides_and_revokes(world: World) -> None:
-    client = _client(world.manager)
-    url = reverse("accounts:manage_request", args=[world.request.pk])
-    assert url in _page(client, reverse("accounts:manage_requests"))
-    page = _page(client, url)
-    for fact in (world.researcher.email, "To learn.", "NORMAL", "not signed", "Poland", 'value="365"'):
-        assert fact in page
-    answer = client.post(url, {"decision": "refuse", "reason": ""})
-    assert "Give the reason for the refusal" in answer.content.decode()
-    answer = client.post(url, {"decision": "grant", "days": "30"}, follow=True)
-    assert "Access is granted." in answer.content.decode()
-    late = client.post(url, {"decision": "refuse", "reason": "Changed my mind."}, follow=True)
-    assert "granted in the meantime" in late.content.decode()
-    grant = AccessGrant.objects.get(request=world.request)
-    revoke_url = reverse("accounts:grant_revoke", args=[grant.pk])
-    assert revoke_url in _page(client, url)
-    assert "Give the reason for revoking" in client.post(revoke_url, {"reason": ""}, follow=True).content.decode()
-    assert "The grant is revoked" in client.post(revoke_url, {"reason": "Over."}, follow=True).content.decode()
-    assert revoke_url not in _page(client, url)
-
-
-def test_the_own_request_waits_for_another_manager(world: World) -> None:
-    type(world.request).objects.filter(pk=world.request.pk).update(user=world.manager)
-    url = reverse("accounts:manage_request", args=[world.request.pk])
-    client = _client(world.manager)
-    page = _page(client, url)
-    assert "This is your own request" in page
-    assert 'name="decision"' not in page
-    client.post(url, {"decision": "grant"})
-    world.request.refresh_from_db()
-    assert world.request.status == "submitted"
 
 
 def test_a_manager_invites_and_adds_hospitals(world: World) -> None:

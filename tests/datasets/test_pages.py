@@ -126,30 +126,6 @@ def test_queries_do_not_grow_with_the_images(client: Client, library: Library, n
     assert few <= 25
 
 
-def test_asking_for_groups(client: Client, world: World) -> None:
-    user = world.people.researcher()
-    sign(world, user)
-    log_in(client, user)
-    address = reverse("datasets:request", args=[world.dataset.slug])
-    assert "NORMAL" in client.get(address).content.decode()
-    response = client.post(address, {"groups": [world.group.pk], "project": "Lungs", "purpose": "To learn."})
-    assert response["Location"] == reverse("datasets:detail", args=[world.dataset.slug])
-    request = AccessRequest.objects.get(user=user)
-    assert (list(request.groups.all()), request.project, request.status) == ([world.group], "Lungs", "submitted")
-    assert "waiting for a data manager" in client.get(address).content.decode()
-
-
-def test_asking_before_signing_shows_what_comes_first(client: Client, world: World) -> None:
-    user = world.people.researcher()
-    log_in(client, user)
-    address = reverse("datasets:request", args=[world.dataset.slug])
-    text = client.get(address).content.decode()
-    assert "Read and sign the agreement" in text
-    assert '<form class="form-panel"' not in text
-    client.post(address, {"groups": [world.group.pk], "project": "Lungs", "purpose": "To learn."})
-    assert not AccessRequest.objects.filter(user=user).exists()
-
-
 def test_a_data_manager_creates_edits_and_publishes(client: Client, world: World) -> None:
     log_in(client, world.manager)
     words = {

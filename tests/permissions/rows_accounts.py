@@ -27,18 +27,6 @@ ROWS = [
         "login 405 405 405 405 405 405 405",
         args=lambda world: {"pk": world.token.pk},
     ),
-    # The request is of `researcher`.
-    Row(
-        "accounts:request_withdraw",
-        "login 302 404 404 404 404 404 404",
-        method="POST",
-        args=lambda world: {"pk": world.request.pk},
-    ),
-    Row(
-        "accounts:request_withdraw",
-        "login 405 405 405 405 405 405 405",
-        args=lambda world: {"pk": world.request.pk},
-    ),
     # Everybody reads the agreement; it is signed by whoever goes by the name that was typed.
     Row("accounts:agreement", "200", args=lambda world: {"pk": world.agreement.pk}),
     Row("accounts:agreement", "404", args=lambda world: {"pk": world.agreement.pk + 1}),
@@ -60,24 +48,6 @@ ROWS = [
         args=lambda world: {"token": INVITATION_SECRET},
         data=lambda world: {"name": "Ina Invited", "password1": "battery staple 9", "password2": "battery staple 9"},
     ),
-    Row("accounts:manage_requests", f"{MANAGER} 200"),
-    Row("accounts:manage_request", f"{MANAGER} 200", args=lambda world: {"pk": world.request.pk}),
-    Row("accounts:manage_request", f"{MANAGER} 404", args=lambda world: {"pk": 10**6}),
-    Row(
-        "accounts:manage_request",
-        f"{MANAGER} 302",
-        method="POST",
-        args=lambda world: {"pk": world.request.pk},
-        data=lambda world: {"decision": "grant"},
-    ),
-    Row(
-        "accounts:grant_revoke",
-        f"{MANAGER} 302",
-        method="POST",
-        args=lambda world: {"pk": world.grant.pk},
-        data=lambda world: {"reason": "The project is over."},
-    ),
-    Row("accounts:grant_revoke", f"{MANAGER} 405", args=lambda world: {"pk": world.grant.pk}),
     Row("accounts:manage_people", f"{MANAGER} 200"),
     Row(
         "accounts:manage_people",
@@ -93,21 +63,6 @@ ROWS = [
         data=lambda world: {"number": 77, "name": "Szpital", "name_eng": "Hospital", "city": "Gdynia"},
     ),
     Row("api:me", "401 200 200 200 200 200 200 200"),
-    Row("api:access_requests", "401 200 200 200 200 200 200 200"),
-    # Only who signed may ask.
-    Row(
-        "api:access_requests",
-        "401 403 201 201 403 403 403 403",
-        method="POST",
-        data=lambda world: {"dataset": "example", "groups": [1], "project": "Lungs", "purpose": "To learn."},
-    ),
-    Row(
-        "api:access_request_decision",
-        "401 403 403 403 403 403 403 200",
-        method="POST",
-        args=lambda world: {"pk": world.request.pk},
-        data=lambda world: {"decision": "refuse", "reason": "Say more about the project."},
-    ),
     Row(
         "api:agreement_signature",
         "401 201 201 201 400 400 400 400",

@@ -109,7 +109,7 @@ def _item(world: World) -> ReleaseItem:
 
 
 def access_request(world: World) -> dict[str, Any]:
-    return {"groups": [world.group.pk], "project": "Lungs", "purpose": "To learn."}
+    return {"groups": [world.group.pk], "contents": ["masks"], "project": "Lungs", "purpose": "To learn."}
 
 
 def new_dataset(world: World) -> dict[str, Any]:
@@ -169,7 +169,8 @@ ROWS = [
     Row("datasets:detail", "200", args=dataset),
     Row("datasets:release", "200", args=release),
     Row("datasets:request", "login 200 200 200 200 200 200 200", args=dataset),
-    Row("datasets:request", "login 200 302 302 200 200 200 200", "POST", dataset, access_request),
+    # What can't be sent yet is kept as a draft.
+    Row("datasets:request", "login 200 302 302 302 302 302 302 302", "POST", dataset, access_request),
     Row("datasets:download", "login 403 200 403 403 403 403 403", args=own_group),
     Row("datasets:download", "login 403 403 403 403 403 403 403", args=other_group),
     Row("datasets:download", "405", "POST", own_group),
