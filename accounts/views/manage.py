@@ -2,22 +2,19 @@
 
 from typing import cast
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods
 
-from accounts import policies, selectors, services
-from accounts.countries import country_name
-from accounts.errors import AccountsError, AlreadyDoneError
-from accounts.forms import DecisionForm, HospitalForm, InviteForm, ReasonForm
-from accounts.models import AccessGrant, AccessRequest, Hospital, Invitation, User
+from accounts import policies, services
+from accounts.errors import AccountsError
+from accounts.forms import HospitalForm, InviteForm
+from accounts.models import Hospital, Invitation, User
 
 
 @policies.required(policies.is_data_manager)
