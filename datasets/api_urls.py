@@ -1,8 +1,9 @@
 from django.urls import path
 
-from datasets import api, api_reports
+from datasets import api, api_described, api_reports
 
 urlpatterns = [
+    *api_described.api,
     path("datasets/", api.DatasetList.as_view(), name="datasets"),
     path("datasets/<slug:slug>/", api.DatasetDetail.as_view(), name="dataset"),
     path("datasets/<slug:slug>/releases/", api.ReleaseCreate.as_view(), name="release_create"),

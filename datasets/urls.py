@@ -1,9 +1,22 @@
 from django.urls import path
 
-from datasets.views import asking, catalogue, download, links, manage, masks, reporting, withdrawing
+from datasets import api_described as described
+from datasets.views import asking, catalogue, download, links, manage, masks, reporting, statistics, withdrawing
 
 app_name = "datasets"
 urlpatterns = [
+    *described.pages,
+    path("datasets/<slug:slug>/releases/<str:version>/statistics/", statistics.statistics, name="statistics"),
+    path(
+        "datasets/<slug:slug>/releases/<str:version>/statistics/<slug:name>.csv",
+        statistics.table,
+        name="statistics_table",
+    ),
+    path(
+        "datasets/<slug:slug>/releases/<str:version>/statistics/<slug:name>.svg",
+        statistics.chart,
+        name="statistics_chart",
+    ),
     path("datasets/", catalogue.dataset_list, name="list"),
     path("datasets/<slug:slug>/", catalogue.dataset_detail, name="detail"),
     path("datasets/<slug:slug>/releases/<str:version>/", catalogue.release, name="release"),

@@ -9,6 +9,7 @@ from datasets.models import Citation, Release
 
 PORTAL = "CXR Commons"  # the publisher where none is named
 _CREATIVE_COMMONS = re.compile(r"^CC[ -]BY(?P<more>(?:[ -](?:NC|SA|ND)){0,2})[ -](?P<version>\d\.\d)$", re.IGNORECASE)
+_CONTROL = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -123,18 +124,30 @@ def frozen_facts(release: Release) -> Facts:
     return _facts(release, release.about.get("citing", {}), doi="", page="", dataset_page="")
 
 
+def _printable(value: Any) -> Any:
+    """Without control characters, which XML can't carry; line ends and tabs stay."""
+    if isinstance(value, str):
+        return _CONTROL.sub("", value)
+    if isinstance(value, dict):
+        return {name: _printable(one) for name, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
+
+
 def _facts(release: Release, found: dict[str, Any], *, doi: str, page: str, dataset_page: str) -> Facts:
     about = release.about
-    words = {name: about.get(name) or getattr(release.dataset, name) for name in ("slug", "title", "origin", "licence")}
+    found = _printable(found)
+    words = _printable(
+        {name: about.get(name) or getattr(release.dataset, name) for name in ("slug", "title", "origin", "licence")}
+    )
     publisher = found.get("publisher") or PORTAL
     creators = tuple(Creator(**creator) for creator in found.get("creators", ()))
     return Facts(
         slug=words["slug"],
         title=words["title"],
-        description=about.get("description", ""),
+        description=_printable(about.get("description", "")),
         version=release.version,
         date=release.created_at.date(),
-        changes=release.changes,
+        changes=_printable(release.changes),
         licence=words["licence"],
         licence_url=about.get("licence_url", ""),
         creators=creators or (Creator(found.get("publisher") or words["origin"] or PORTAL),),

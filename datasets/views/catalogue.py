@@ -4,9 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from datasets import policies, selectors, services
+from datasets import described, policies, selectors, services
 from datasets.models import Dataset, Release, Set
-from datasets.views.statistics import present
+from datasets.statistics import present
 
 
 @require_safe
@@ -35,7 +35,9 @@ def release(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     found = get_object_or_404(selectors.published(), dataset=dataset, version=version)
     context = {**_release_context(request, dataset, found), "latest": selectors.latest_release(dataset)}
     services.count_view(request, dataset, found)
-    return render(request, "datasets/release.html", context)
+    response = render(request, "datasets/release.html", context)
+    response["Link"] = context["cited"].link_header
+    return response
 
 
 def _release_context(request: HttpRequest, dataset: Dataset, release: Release | None) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
             "first_allowed": next((row.archive for row in files if row.decision.allowed), None),
             "next_step": refused[0].next_step if refused else None,
             "figures": selectors.figures([release])[release.pk],
+            "cited": described.description(request, release, [row.archive for row in files]),
         }
         if dataset.is_segmentation:
             sources = selectors.released_sources(release)

@@ -1,51 +1,53 @@
-"""The statistics of a release in the words and shapes that the template shows."""
+"""The statistics of a release: a page, every table as CSV, every chart as SVG."""
 
-from dataclasses import dataclass
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
-
-from datasets.models.collection import Sex, Smoking
-from datasets.selectors.statistics import UNKNOWN, AgeSummary, Statistics, Table
-
-
-@dataclass(frozen=True)
-class Bars:
-    """One class: its label, (label, count) rows and their sum, as components/bars.html takes them."""
-
-    caption: str
-    rows: list[tuple[str, int]]
-    total: int
+from datasets import policies, selectors
+from datasets.metadata import csv_lines
+from datasets.models import Dataset, Release
+from datasets.statistics import present, rows
+from datasets.statistics.charts import standalone
 
 
-@dataclass(frozen=True)
-class Presented:
-    hospitals: Table
-    classes: Bars
-    sex: list[Bars]
-    smoking: list[Bars]
-    ages: list[AgeSummary]
-    largest_class: int
-
-
-def present(statistics: Statistics) -> Presented:
-    """Codes become words of the reader's language; statistics come from the cache and know none."""
-    table = statistics.hospitals
-    sums = [(label, sum(line.cells[i].count for line in table.lines)) for i, label in enumerate(table.columns)]
-    return Presented(
-        hospitals=table,
-        classes=Bars(_("Images by class"), sums, sum(count for _label, count in sums)),
-        sex=_bars(statistics.sex, dict(Sex.choices)),
-        smoking=_bars(statistics.smoking, dict(Smoking.choices)),
-        ages=statistics.ages,
-        largest_class=max((line.total for line in statistics.sex.lines), default=0),
+def _release(request: HttpRequest, slug: str, version: str) -> Release:
+    releases = selectors.published().filter(
+        dataset__in=policies.visible(request.user), dataset__kind=Dataset.Kind.RADIOGRAPHS
     )
+    return get_object_or_404(releases.select_related("dataset"), dataset__slug=slug, version=version)
 
 
-def _bars(table: Table, words: dict[str, object]) -> list[Bars]:
-    words = {**words, UNKNOWN: pgettext("a value", "unknown")}
-    labels = [str(words[code]).capitalize() for code in table.columns]
-    return [
-        Bars(line.label, [(label, cell.count) for label, cell in zip(labels, line.cells, strict=True)], line.total)
-        for line in table.lines
-    ]
+@require_safe
+def statistics(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    release = _release(request, slug, version)
+    context = {
+        "dataset": release.dataset,
+        "release": release,
+        "statistics": present(selectors.statistics(release)),
+        "figures": selectors.figures([release])[release.pk],
+    }
+    return render(request, "datasets/statistics.html", context)
+
+
+@require_safe
+def table(request: HttpRequest, slug: str, version: str, name: str) -> HttpResponse:
+    """A table as CSV: one row per count or per class, columns named as in the metadata, empty where unknown."""
+    release = _release(request, slug, version)
+    tables = rows(selectors.statistics(release))
+    if name not in tables:
+        raise Http404
+    columns, lines = tables[name]
+    headers = {"Content-Disposition": f'attachment; filename="{slug}-{version}-{name}.csv"'}
+    return HttpResponse(b"".join(csv_lines(lines, columns)), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@require_safe
+def chart(request: HttpRequest, slug: str, version: str, name: str) -> HttpResponse:
+    """A chart as SVG, in the reader's language."""
+    release = _release(request, slug, version)
+    charts = present(selectors.statistics(release)).charts
+    if name not in charts:
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{slug}-{version}-{name}.svg"'}
+    return HttpResponse(standalone(charts[name].svg), content_type="image/svg+xml", headers=headers)

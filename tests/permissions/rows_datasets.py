@@ -28,6 +28,18 @@ def release(world: World) -> dict[str, Any]:
     return {"slug": world.dataset.slug, "version": world.release.version}
 
 
+def croissant(world: World) -> dict[str, Any]:
+    return {**release(world), "form": "croissant.json"}
+
+
+def statistics_table(world: World) -> dict[str, Any]:
+    return {**release(world), "name": "hospitals"}
+
+
+def statistics_chart(world: World) -> dict[str, Any]:
+    return {**release(world), "name": "sex"}
+
+
 def managed(world: World) -> dict[str, Any]:
     return {"pk": world.release.pk}
 
@@ -223,6 +235,11 @@ ROWS = [
     Row("api:datasets", "200"),
     Row("api:dataset", "200", args=dataset),
     Row("api:release", "200", args=release),
+    Row("datasets:described", "200", args=croissant),
+    Row("api:described", "200", args=croissant),
+    Row("datasets:statistics", "200", args=release),
+    Row("datasets:statistics_table", "200", args=statistics_table),
+    Row("datasets:statistics_chart", "200", args=statistics_chart),
     Row("api:release_create", "401 403 403 403 403 403 403 201", "POST", dataset, new_release),
     Row("api:archive_download", "401 403 200 403 403 403 403 403", args=own_group),
     Row("api:archive_download", "401 403 403 403 403 403 403 403", args=other_group),

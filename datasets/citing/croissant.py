@@ -1,0 +1,192 @@
+"""Croissant 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.0.html): what is in the files of a release,
+so that programs can load images and metadata as records."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from datasets.citing.facts import Facts
+from datasets.citing.files import DICOM, MEDIA_TYPES, File
+from datasets.citing.linked import ACCESS, described
+from datasets.citing.texts import bibtex
+
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+_TYPES = {
+    "patient_id": "sc:Integer",
+    "hospital_id": "sc:Integer",
+    "age": "sc:Integer",
+    "smoke_packyears": "sc:Float",
+    "class_id": "sc:Integer",
+    "source_id": "sc:Integer",
+}  # every other column is text
+_RAW = "The bytes of the file, to be read with a DICOM library."
+
+
+def croissant(facts: Facts, files: Sequence[File], columns: Sequence[str]) -> dict[str, Any]:
+    """The release as Croissant. A file's `contentUrl` is its address for who may have it, else the release's page.
+
+    `columns` are those of the CSV tables of metadata, one for each group or for everything.
+    """
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        **described(facts),
+        "version": _semantic(facts.version),
+        "citeAs": bibtex(facts),
+        "conditionsOfAccess": ACCESS,
+        "distribution": [*(_object(facts, file) for file in files), *_file_sets(files)],
+        "recordSet": list(_record_sets(files, columns)),
+    }
+
+
+def _semantic(version: str) -> str:
+    """Croissant wants three numbers."""
+    return version if version.count(".") > 1 else f"{version}.0"
+
+
+def _object(facts: Facts, file: File) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.name,
+        "name": file.name,
+        "contentUrl": file.address or f"{facts.page}#files",
+        "contentSize": f"{file.size} B",
+        "encodingFormat": file.media_type,
+        "sha256": file.sha256,
+        "md5": file.md5,
+    }
+
+
+def _parts(files: Sequence[File]) -> dict[tuple[str, str, str], list[File]]:
+    """The ZIP files by group or source, content, and ending of the images in them."""
+    found: dict[tuple[str, str, str], list[File]] = defaultdict(list)
+    for file in files:
+        if file.is_zip and file.part:
+            for ending in file.endings:
+                found[file.part, file.content, ending].append(file)
+    return found
+
+
+def _set_name(part: str, content: str, ending: str) -> str:
+    return f"{part}-{content}-{ending}"
+
+
+def _file_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
+    for (part, content, ending), zips in _parts(files).items():
+        name = _set_name(part, content, ending)
+        yield {
+            "@type": "cr:FileSet",
+            "@id": name,
+            "name": name,
+            "containedIn": [{"@id": file.name} for file in zips],
+            "encodingFormat": MEDIA_TYPES[ending],
+            "includes": f"{content}/*.{ending}",
+        }
+
+
+def _record_sets(files: Sequence[File], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """One per table of metadata, and one per set of images: where a table covers it, its rows come along."""
+    tables = {file.part: file for file in files if file.is_table}
+    for part, of_part in tables.items():
+        name = f"{part or 'all'}-metadata"
+        yield {
+            "@type": "cr:RecordSet",
+            "@id": name,
+            "name": name,
+            "description": "One record per image, as the table of metadata has it.",
+            "key": {"@id": f"{name}/filename"},
+            "field": [_column(name, of_part, column) for column in columns],
+        }
+    for (part, content, ending), zips in _parts(files).items():
+        name = _set_name(part, content, ending)
+        covering = tables.get(part) or tables.get("")
+        # Regions and masks of a JPEG or DICOM file are PNG files: their names are the image's but for the ending.
+        table = covering if content in ("radiographs", "masks") else None
+        record_set = f"{name}-records"
+        yield {
+            "@type": "cr:RecordSet",
+            "@id": record_set,
+            "name": record_set,
+            "description": f"One record per file in {content}/ of {zips[0].label}.",
+            "key": {"@id": f"{record_set}/filename"},
+            "field": [
+                _of_file(record_set, name, "filename", "filename", "sc:Text", table),
+                _content(record_set, name, ending),
+                *_joined(record_set, table, columns),
+            ],
+        }
+
+
+def _joined(record_set: str, table: File | None, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for column in columns:
+        if table is not None and column != "filename":
+            yield _column(record_set, table, column)
+
+
+def _column(record_set: str, table: File, column: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{record_set}/{column}",
+        "name": column,
+        "dataType": _TYPES.get(column, "sc:Text"),
+        "source": {"fileObject": {"@id": table.name}, "extract": {"column": column}},
+    }
+
+
+def _of_file(
+    record_set: str, file_set: str, name: str, file_property: str, data_type: str, table: File | None = None
+) -> dict[str, Any]:
+    field: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{record_set}/{name}",
+        "name": name,
+        "dataType": data_type,
+        "source": {"fileSet": {"@id": file_set}, "extract": {"fileProperty": file_property}},
+    }
+    if table is not None:
+        field["references"] = {"fileObject": {"@id": table.name}, "extract": {"column": "filename"}}
+    return field
+
+
+def _content(record_set: str, file_set: str, ending: str) -> dict[str, Any]:
+    data_type = "sc:Text" if ending == DICOM else "sc:ImageObject"
+    field = _of_file(record_set, file_set, "content", "content", data_type)
+    return {**field, "description": _RAW} if ending == DICOM else field

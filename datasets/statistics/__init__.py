@@ -1,0 +1,4 @@
+from datasets.statistics.rows import rows
+from datasets.statistics.shown import present
+
+__all__ = ["present", "rows"]
