@@ -1,49 +1,29 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.http import HttpRequest
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts import policies, services
-from accounts.countries import localized
 from accounts.models import ApiToken, Hospital, Invitation, User
+from accounts.people_forms import PersonForm
 
 
-def _countries() -> list[tuple[str, Any]]:
-    return [("", _("Choose a country")), *localized(get_language() or "en")]
-
-
-class RegistrationForm(forms.Form):
+class RegistrationForm(PersonForm):
     """What CIRCA asks of a researcher, beside the e-mail address and the password that allauth asks."""
 
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=150,
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        help_text=_("First and last name, as you will sign the data use agreement."),
-    )
-    institution = forms.CharField(
-        label=_("Institution"), max_length=250, widget=forms.TextInput(attrs={"autocomplete": "organization"})
-    )
-    country = forms.ChoiceField(
-        label=_("Country"), choices=_countries, widget=forms.Select(attrs={"autocomplete": "country"})
-    )
-    purpose = forms.CharField(
-        label=_("Purpose of use"),
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("What you want to use the radiographs for, in a few sentences. Data managers read it."),
-    )
-    field_order = ["name", "email", "institution", "country", "purpose", "password1", "password2"]
-
-    def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
-
-    def clean_institution(self) -> str:
-        return " ".join(self.cleaned_data["institution"].split())
+    field_order = [
+        "name",
+        "email",
+        "institution",
+        "position",
+        "country",
+        "orcid",
+        "purpose",
+        "password1",
+        "password2",
+    ]
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """allauth calls this once the account is made (accounts.adapter filled in the details)."""
@@ -116,19 +96,6 @@ class InvitationForm(forms.Form):
             except forms.ValidationError as error:
                 self.add_error("password1", error)
         return data
-
-
-class InviteForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    hospitals = forms.ModelMultipleChoiceField(
-        label=_("Hospitals"), queryset=Hospital.objects.all(), widget=forms.CheckboxSelectMultiple
-    )
-    days = forms.IntegerField(
-        label=_("The link works for (days)"),
-        min_value=1,
-        max_value=services.MAX_INVITATION_DAYS,
-        initial=lambda: settings.CXR_INVITATION_DAYS,
-    )
 
 
 class HospitalForm(forms.ModelForm):  # type: ignore[type-arg]

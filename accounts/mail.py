@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+import structlog
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -13,10 +14,13 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.crypto import salted_hmac
+from kombu.exceptions import OperationalError
 
 from accounts import receipts
 from accounts.models import Invitation, Signature, User
 from accounts.tokens import secret_of
+
+log = structlog.get_logger(__name__)
 
 
 def send(template: str, *, to: User | Invitation, attach: str = "", **objects: Model) -> None:
@@ -39,6 +43,23 @@ def send_to_former(template: str, *, email: str, name: str, language: str) -> No
 
     sealed = seal({"email": email, "name": name, "language": language})
     transaction.on_commit(partial(send_mail_to_former.delay, template, sealed), robust=True)
+
+
+def send_now(message: EmailMessage) -> None:
+    """Sends a mail of django-allauth (links, codes, notifications) at once, because a code is waited for; where the
+    mail server is away, a worker tries again later, and the broker gets the mail encrypted. Never raises: the page must
+    say the same whether there was somebody to write to or not."""
+    from accounts.tasks import send_sealed_mail  # tasks load this module
+
+    try:
+        message.send()
+    except OSError as error:  # smtplib's errors are OSErrors too
+        log.warning("mail_delayed", error=type(error).__name__)
+        text = {"subject": str(message.subject), "body": str(message.body), "to": message.to[0]}
+        try:
+            send_sealed_mail.delay(seal(text))
+        except (OperationalError, OSError) as lost:
+            log.error("mail_lost", error=type(lost).__name__)
 
 
 def message(template: str, to: User | Invitation, objects: dict[str, Model], attach: str = "") -> EmailMessage:

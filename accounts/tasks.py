@@ -2,6 +2,7 @@ from typing import Any
 
 from celery import shared_task
 from django.apps import apps
+from django.core.mail import EmailMessage
 from django.db.models import Model
 
 from accounts import mail, services
@@ -34,6 +35,13 @@ def send_mail(template: str, to: list[str], objects: dict[str, list[str]], attac
 def send_mail_to_former(template: str, sealed: str) -> None:
     """Writes to an address that left the database; see `accounts.mail.send_to_former`."""
     mail.message(template, User(**mail.unseal(sealed)), {}).send()
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=30, retry_backoff_max=3600, retry_jitter=True, max_retries=10)
+def send_sealed_mail(sealed: str) -> None:
+    """Sends a mail that could not be sent at once; see `accounts.mail.send_now`."""
+    text = mail.unseal(sealed)
+    EmailMessage(text["subject"], text["body"], to=[text["to"]]).send()
 
 
 @shared_task

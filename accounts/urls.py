@@ -1,6 +1,16 @@
 from django.urls import path
 
-from accounts.views import agreements, invitation, manage, manage_agreements, mine, requests, reviewing
+from accounts.views import (
+    agreements,
+    details,
+    institutions,
+    invitation,
+    manage_agreements,
+    mine,
+    people,
+    requests,
+    reviewing,
+)
 
 app_name = "accounts"
 urlpatterns = [
@@ -19,7 +29,16 @@ urlpatterns = [
     path("manage/grants/<int:pk>/revoke", reviewing.grant_revoke, name="grant_revoke"),
     path("manage/requests/templates/", reviewing.reasons, name="reasons"),
     path("manage/requests/templates/<int:pk>/", reviewing.reason, name="reason"),
-    path("manage/people/", manage.manage_people, name="manage_people"),
+    path("me/details/", details.details, name="details"),
+    path("manage/people/", people.manage_people, name="manage_people"),
+    path("manage/people/<int:pk>/", people.manage_person, name="manage_person"),
+    path("manage/people/<int:pk>/role", people.person_role, name="person_role"),
+    path("manage/memberships/<int:pk>/end", people.membership_end, name="membership_end"),
+    path("manage/invitations/<int:pk>/resend", people.invitation_resend, name="invitation_resend"),
+    path("manage/invitations/<int:pk>/revoke", people.invitation_revoke, name="invitation_revoke"),
+    path("manage/institutions/", institutions.manage_institutions, name="manage_institutions"),
+    path("manage/institutions/<int:pk>/", institutions.manage_institution, name="manage_institution"),
+    path("manage/institutions/<int:pk>/merge", institutions.institution_merge, name="institution_merge"),
     path("manage/agreements/", manage_agreements.manage_agreements, name="manage_agreements"),
     path("manage/agreements/new", manage_agreements.agreement_new, name="agreement_new"),
     path("manage/agreements/<int:pk>/", manage_agreements.manage_agreement, name="manage_agreement"),
@@ -29,5 +48,5 @@ urlpatterns = [
         manage_agreements.agreement_signatures,
         name="agreement_signatures",
     ),
-    path("manage/hospitals/new", manage.hospital_new, name="hospital_new"),
+    path("manage/hospitals/new", people.hospital_new, name="hospital_new"),
 ]

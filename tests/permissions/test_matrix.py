@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from tests.permissions.rows import PERSONS, Row
 from tests.world import World
 
-PARTS = ("portal", "audit", "accounts", "access", "allauth", "datasets", "intake", "curation")
+PARTS = ("portal", "audit", "accounts", "access", "agreements", "people", "allauth", "datasets", "intake", "curation")
 ROWS: list[Row] = [row for part in PARTS for row in import_module(f"tests.permissions.rows_{part}").ROWS]
 # Django's own back office has some two hundred routes of one kind: nobody gets in but staff (tests/portal).
 BACK_OFFICE = "admin"
