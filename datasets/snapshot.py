@@ -2,19 +2,22 @@
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch, Q
 
 from datasets.deidentification import deidentification_row
 from datasets.metadata import entry_row, image_row
-from datasets.models import Archive, Dataset, LungMask, Radiograph, Release, SegmentationEntry
+from datasets.models import Archive, Dataset, LungMask, Radiograph, Release, ReleaseItem, SegmentationEntry
 
 Files = dict[str, list[dict[str, Any]]]
 CHUNK = 2000  # rows held in memory
+# Numbers only: databases sort text in different ways, and releases must not depend on that.
+RADIOGRAPH_ORDER = ("patient__hospital__number", "patient__number", "group__class_id", "pk")
+ENTRY_ORDER = ("source__source_id", "pk")
 
 
 @dataclass(frozen=True)
@@ -59,23 +62,42 @@ def digest(metadata: dict[str, Any], files: Files) -> bytes:
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).digest()
 
 
-def snapshot(dataset: Dataset) -> Iterator[Frozen]:
-    """Every accepted radiograph in the order of the archives: hospital, patient, class, acceptance. Of a segmentation
-    collection every mask: source, import; those of withdrawn radiographs are left out."""
+def snapshot(
+    dataset: Dataset, *, after: ReleaseItem | None = None, sets: Mapping[int, str] | None = None
+) -> Iterator[Frozen]:
+    """Every accepted radiograph in the order of the tables: hospital, patient, class, acceptance. Of a segmentation
+    collection every mask: source, import; those of withdrawn radiographs are left out.
+
+    It begins behind `after`. `sets` by patient (id) stand where a radiograph has none yet.
+    """
     if dataset.is_segmentation:
         entries = dataset.entries.filter(tombstone=None).exclude(radiograph__status=Radiograph.Status.WITHDRAWN)
-        for entry in entries.select_related("source").order_by("source__source_id", "pk").iterator(chunk_size=CHUNK):
+        entries = entries.filter(_behind(after, "entry", ENTRY_ORDER))
+        for entry in entries.select_related("source").order_by(*ENTRY_ORDER).iterator(chunk_size=CHUNK):
             yield Frozen(None, entry, entry_row(entry), _files_of_entry(entry))
         return
     radiographs = (
         Radiograph.objects.filter(dataset=dataset, status=Radiograph.Status.ACCEPTED)
         .select_related("dataset", "group", "patient__hospital", "region")
         .prefetch_related(Prefetch("masks", LungMask.objects.order_by("pk")))
-        # Numbers only: databases sort text in different ways, and archives must not depend on that.
-        .order_by("patient__hospital__number", "patient__number", "group__class_id", "pk")
+        .filter(_behind(after, "radiograph", RADIOGRAPH_ORDER))
+        .order_by(*RADIOGRAPH_ORDER)
     )
     for radiograph in radiographs.iterator(chunk_size=CHUNK):
+        radiograph.set = radiograph.set or (sets or {}).get(radiograph.patient_id, "")
         yield Frozen(radiograph, None, image_row(radiograph), _files(radiograph))
+
+
+def _behind(item: ReleaseItem | None, image: str, order: tuple[str, ...]) -> Q:
+    """Those that stand behind the image of `item` in `order`; all, where there is none."""
+    if item is None:
+        return Q()
+    place = ReleaseItem.objects.values_list(*(f"{image}__{name}" for name in order)).get(pk=item.pk)
+    behind, same = Q(), Q()
+    for name, value in zip(order, place, strict=True):
+        behind |= same & Q(**{f"{name}__gt": value})
+        same &= Q(**{name: value})
+    return behind
 
 
 def _file(name: str, file: Any, sha256: str, size: int | None) -> dict[str, Any]:
@@ -131,35 +153,62 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """Counts images as they pass by, by group or source, against `last`; call `finish` after the last one."""
+    """Counts images as they pass by, by group or source, against `last`; call `finish` after the last one.
+
+    Images are known by their file names. Some thousand are in memory, not the whole release before.
+    """
 
     last: Release | None
     difference: Difference = field(default_factory=Difference)
     by_part: Counter[int] = field(default_factory=Counter)
-    by_content: Counter[tuple[int, str]] = field(default_factory=Counter)
+    by_set: Counter[tuple[int, str]] = field(default_factory=Counter)
+    differences: defaultdict[int, Difference] = field(default_factory=lambda: defaultdict(Difference))
     patients: set[int] = field(default_factory=set)
     hospitals: set[int] = field(default_factory=set)
-    _before: dict[str, bytes] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.last is not None:
-            items = self.last.items.values_list("filename", "metadata", "files")
-            for filename, metadata, files in items.iterator(chunk_size=CHUNK):
-                self._before[filename] = digest(metadata, files)
+    size: int = 0
+    _waiting: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    _met: Counter[int] = field(default_factory=Counter)
 
     def add(self, frozen: Frozen) -> None:
         self.by_part[frozen.part] += 1
-        self.by_content.update((frozen.part, content) for content in frozen.files)
+        self.by_set[frozen.part, frozen.metadata["set"] or ""] += 1
+        self.size += sum(file.get("size", 0) for files in frozen.files.values() for file in files)
         if frozen.radiograph is not None:
             self.patients.add(frozen.radiograph.patient_id)
             self.hospitals.add(frozen.radiograph.patient.hospital_id)
-        before = self._before.pop(frozen.filename, None)
-        if before is None:
-            self.difference.added += 1
-        elif before == frozen.digest:
-            self.difference.kept += 1
-        else:
-            self.difference.changed += 1
+        self._waiting[frozen.filename] = frozen.part, frozen.digest
+        if len(self._waiting) >= CHUNK:
+            self._compare()
 
     def finish(self) -> None:
-        self.difference.removed = len(self._before)
+        self._compare()
+        if self.last is not None:
+            part_of = "source" if self.last.dataset.is_segmentation else "group"
+            before = dict(self.last.items.order_by().values_list(part_of).annotate(Count("pk")))
+            for part, images in before.items():
+                self.differences[part].removed = images - self._met[part]
+        for difference in self.differences.values():
+            self.difference.added += difference.added
+            self.difference.changed += difference.changed
+            self.difference.kept += difference.kept
+            self.difference.removed += difference.removed
+
+    def _compare(self) -> None:
+        """Counts those that wait, and forgets them."""
+        before: dict[str, tuple[int, bytes]] = {}
+        if self.last is not None and self._waiting:
+            part_of = "source_id" if self.last.dataset.is_segmentation else "group_id"
+            items = self.last.items.filter(filename__in=self._waiting)
+            for filename, part, metadata, files in items.values_list("filename", part_of, "metadata", "files"):
+                before[filename] = part, digest(metadata, files)
+        for filename, (part, seen) in self._waiting.items():
+            difference = self.differences[part]
+            if filename not in before:
+                difference.added += 1
+                continue
+            self._met[before[filename][0]] += 1
+            if before[filename][1] == seen:
+                difference.kept += 1
+            else:
+                difference.changed += 1
+        self._waiting.clear()

@@ -1,7 +1,7 @@
 from celery import Task, shared_task
 
 from datasets import services
-from datasets.services import withdrawing
+from datasets.services import freezing, withdrawing
 
 
 @shared_task(bind=True)
@@ -10,7 +10,13 @@ def build_archive(self: Task, archive_id: str) -> None:  # type: ignore[type-arg
 
 
 @shared_task
+def freeze_release(release_id: int) -> None:
+    freezing.freeze_release(release_id)
+
+
+@shared_task
 def sweep() -> None:
+    freezing.sweep_freezing()
     services.sweep_archives()
     withdrawing.sweep_withdrawals()
 

@@ -62,7 +62,10 @@ def reorder_archives(release: Release) -> None:
     """After images were taken out of a release that is still being built: its archives are planned and built anew. One
     of which nothing is left goes, too: it never was public.
 
-    Whoever is building one of the old archives finds the row gone and throws away what was made."""
+    Whoever is building one of the old archives finds the row gone and throws away what was made. While images are still
+    being frozen there are no archives: the freezing goes on, and passes over what is withdrawn."""
+    if release.freezing:
+        return
     old = list(release.archives.all())
     paths = [archive.file.name for archive in old if archive.file]
     release.archives.all().delete()

@@ -1,10 +1,11 @@
 """Freezing a release. Its archives are built by Celery (`building`); it is public once they all are."""
 
-from collections.abc import Iterator
-from itertools import islice
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -12,59 +13,84 @@ from audit.services import record
 from datasets import selectors, versions
 from datasets.citing import dataset_facts
 from datasets.errors import PublishRefused
-from datasets.models import Dataset, Release, ReleaseItem
-from datasets.quality import quality_row
+from datasets.models import Dataset, Release
+from datasets.services import freezing
 from datasets.services.ordering import order_archives
 from datasets.services.scores import frozen_scores
 from datasets.services.segmentation import SOURCE_WORDS
-from datasets.snapshot import CHUNK, Comparison, snapshot
-from imaging.outliers import Scale
+
+MOST_HELD_OUT = 90  # per cent of the patients, validation and test together
 
 
 @transaction.atomic
-def publish_release(*, manager: User, dataset: Dataset, version: str, changes: str) -> Release:
+def publish_release(
+    *,
+    manager: User,
+    dataset: Dataset,
+    version: str,
+    changes: str,
+    validation_percent: int | None = None,
+    test_percent: int | None = None,
+) -> Release:
     """Freezes every accepted radiograph, or every mask of a segmentation collection, under `version` (N.N, greater
-    than all before) and orders the archives.
+    than all before) and orders the archives. More than CXR_FREEZE_AT_ONCE images are frozen by a worker.
 
-    Raises PublishRefused: another release is being built, nothing is new, or the version or change log won't do.
+    The shares of the sets, in per cent, hold from now on for patients who have no set yet; None: as before. Raises
+    PublishRefused: another release is being built, nothing is new, or the version, change log or shares won't do.
     """
     dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
     _check(dataset, version, changes)
+    _share(dataset, validation_percent, test_percent)
     scores = frozen_scores(dataset)
-    scale = scores.scale()
+    images = freezing.waiting(dataset)
     release = Release.objects.create(
         dataset=dataset,
         version=version,
         changes=changes.strip(),
         created_by=manager,
         about=_about(dataset),
-        quality={} if dataset.is_segmentation else {"counts": scores.as_dict(), "fences": scale.fences},
+        quality={} if dataset.is_segmentation else {"counts": scores.as_dict(), "fences": scores.scale().fences},
+        freezing=images > settings.CXR_FREEZE_AT_ONCE,
+        images_expected=images,
+        claimed_until=timezone.now() + timedelta(seconds=settings.CXR_STAGE_LEASE_SECONDS),
     )
-    comparison = Comparison(selectors.latest_release(dataset))
-    items = _items(release, dataset, comparison, scale)
-    while batch := list(islice(items, CHUNK)):
-        ReleaseItem.objects.bulk_create(batch)
-    comparison.finish()
-    if not comparison.by_part:
+    if release.freezing:
+        freezing.enqueue(release)
+        record("release.created", actor=manager, about=release, dataset=dataset.pk, version=version, images=images)
+        return release
+    images, difference = freezing.freeze_at_once(release)
+    if not images:
         if dataset.is_segmentation:
             raise PublishRefused(_("There is nothing to publish: no mask was imported yet."))
         raise PublishRefused(_("There is nothing to publish: no image of this dataset is accepted yet."))
-    if comparison.difference.is_empty:
+    if difference.is_empty:
         raise PublishRefused(_("There is nothing new: the images and their metadata are those of the last release."))
     order_archives(release)
-    difference = comparison.difference
     record(
         "release.created",
         actor=manager,
         about=release,
         dataset=dataset.pk,
         version=version,
-        images=sum(comparison.by_part.values()),
+        images=images,
         added=difference.added,
         changed=difference.changed,
         removed=difference.removed,
     )
     return release
+
+
+def _share(dataset: Dataset, validation: int | None, test: int | None) -> None:
+    """Keeps new shares of the sets with the dataset."""
+    validation = dataset.validation_percent if validation is None else validation
+    test = dataset.test_percent if test is None else test
+    if validation < 0 or test < 0 or validation + test > MOST_HELD_OUT:
+        raise PublishRefused(
+            _("Validation and test together take %(most)s per cent at most.") % {"most": MOST_HELD_OUT}
+        )
+    if (validation, test) != (dataset.validation_percent, dataset.test_percent):
+        dataset.validation_percent, dataset.test_percent = validation, test
+        dataset.save(update_fields=["validation_percent", "test_percent"])
 
 
 def _check(dataset: Dataset, version: str, changes: str) -> None:
@@ -100,20 +126,3 @@ def _about(dataset: Dataset) -> dict[str, Any]:
         "deidentification": True,
         "citing": dataset_facts(dataset.pk),
     }
-
-
-def _items(release: Release, dataset: Dataset, comparison: Comparison, scale: Scale) -> Iterator[ReleaseItem]:
-    for frozen in snapshot(dataset):
-        comparison.add(frozen)
-        yield ReleaseItem(
-            release=release,
-            radiograph=frozen.radiograph,
-            group=frozen.radiograph.group if frozen.radiograph else None,
-            entry=frozen.entry,
-            source=frozen.entry.source if frozen.entry else None,
-            filename=frozen.filename,
-            metadata=frozen.metadata,
-            files=frozen.files,
-            deidentification=frozen.deidentification,
-            quality=quality_row(frozen.radiograph, scale) if frozen.radiograph else {},
-        )

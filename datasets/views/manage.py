@@ -94,7 +94,7 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
     """What the next release would hold; posting it freezes the release and orders its archives."""
     dataset = get_object_or_404(Dataset.objects.prefetch_related("groups"), slug=slug)
     preview = selectors.preview(dataset)
-    form = PublishForm(request.POST or None, initial={"version": preview.version})
+    form = PublishForm(request.POST or None, dataset=dataset, initial={"version": preview.version})
     if request.method == "POST" and form.is_valid():
         try:
             release = services.publish_release(
@@ -125,6 +125,7 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
             services.retry_archive(manager=request.user, archive=archive)  # type: ignore[arg-type]
         return redirect("datasets:manage_release", pk=pk)
     archives = list(found.archives.select_related("group"))
+    frozen = found.items.count() if found.freezing else 0
     states = [archive.status for archive in archives]
     context = {
         "release": found,
@@ -133,7 +134,11 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
         "failed": states.count(Archive.Status.FAILED),
         "deprecate": DeprecateForm(initial={"notice": found.deprecation_notice}),
         "is_latest": selectors.latest_release(found.dataset) == found,
-        "working": any(state in (Archive.Status.PENDING, Archive.Status.BUILDING) for state in states),
+        "frozen": frozen,
+        "bytes_done": sum(archive.bytes_done for archive in archives if archive.bytes_total),
+        "bytes_total": sum(archive.bytes_total for archive in archives),
+        "working": found.freezing
+        or any(state in (Archive.Status.PENDING, Archive.Status.BUILDING) for state in states),
     }
     return render(request, "datasets/manage_release.html", context)
 
