@@ -121,6 +121,29 @@ class PublishForm(forms.Form):
         help_text=_("Researchers read this before they download."),
     )
 
+    validation_percent = forms.IntegerField(
+        label=_("Validation, per cent"),
+        required=False,
+        min_value=0,
+        max_value=90,
+        help_text=_("Of the patients, in every hospital and class. Who has a set keeps it."),
+    )
+    test_percent = forms.IntegerField(
+        label=_("Hold-out test, per cent"),
+        required=False,
+        min_value=0,
+        max_value=90,
+        help_text=_("The rest is for training. With 0 and 0 nobody gets a set."),
+    )
+
+    def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if dataset.is_segmentation:  # its sets come with the masks
+            del self.fields["validation_percent"], self.fields["test_percent"]
+        else:
+            self.initial.setdefault("validation_percent", dataset.validation_percent)
+            self.initial.setdefault("test_percent", dataset.test_percent)
+
     def clean_version(self) -> str:
         version: str = self.cleaned_data["version"].strip()
         if versions.parse(version) is None:
