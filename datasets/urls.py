@@ -1,7 +1,7 @@
 from django.urls import path
 
 from datasets import api_described as described
-from datasets.views import asking, catalogue, download, links, manage, masks, reporting, statistics, withdrawing
+from datasets.views import asking, catalogue, download, links, manage, masks, reporting, statistics, usage, withdrawing
 
 app_name = "datasets"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("manage/datasets/", manage.dataset_list, name="manage"),
     path("manage/datasets/new", manage.dataset_new, name="new"),
     path("manage/datasets/<slug:slug>/edit", manage.dataset_edit, name="edit"),
+    path("manage/datasets/<slug:slug>/usage/", usage.page, name="usage"),
+    path("manage/datasets/<slug:slug>/usage.csv", usage.table, name="usage_table"),
     path("manage/datasets/<slug:slug>/publish", manage.publish, name="publish"),
     path("manage/datasets/<slug:slug>/masks/", masks.imported, name="manage_masks"),
     path("manage/masks/<int:pk>/thumbnail.png", masks.imported_thumbnail, name="manage_mask_thumbnail"),

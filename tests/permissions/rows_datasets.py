@@ -196,6 +196,8 @@ ROWS = [
     Row("datasets:new", "login 403 403 403 403 403 403 302", "POST", data=new_dataset),
     Row("datasets:edit", "login 403 403 403 403 403 403 200", args=dataset),
     Row("datasets:edit", "login 403 403 403 403 403 403 302", "POST", dataset, changed_dataset),
+    Row("datasets:usage", "login 403 403 403 403 403 403 200", args=dataset),
+    Row("datasets:usage_table", "login 403 403 403 403 403 403 200", args=dataset),
     Row("datasets:publish", "login 403 403 403 403 403 403 200", args=dataset),
     Row("datasets:publish", "login 403 403 403 403 403 403 302", "POST", dataset, new_release),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 200", args=managed),
