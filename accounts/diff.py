@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SAME, ADDED, REMOVED = "same", "added", "removed"
+_WORD = re.compile(r"\w+|\s+|[^\w\s]")
 _AROUND = 1  # unchanged lines that are shown before and after a change
 _MAX_WORDS = 3_000  # of longer lines only the whole is compared: the time grows with the square
 
@@ -62,7 +63,7 @@ def _changed(before: list[str], after: list[str]) -> list[Line]:
 
 
 def _words(old: str, new: str) -> list[Part]:
-    before, after = re.findall(r"\s+|[^\s]+", old), re.findall(r"\s+|[^\s]+", new)
+    before, after = _WORD.findall(old), _WORD.findall(new)
     if len(before) + len(after) > _MAX_WORDS:
         return [Part(REMOVED, old), Part(ADDED, new)]
     parts: list[Part] = []

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class DatasetsConfig(AppConfig):
     name = "datasets"
     verbose_name = _("Datasets")
+
+    def ready(self) -> None:
+        from accounts.own_data import register
+        from datasets.own_data import downloads
+
+        register("downloads", downloads)

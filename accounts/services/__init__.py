@@ -20,6 +20,7 @@ from accounts.services.invitations import (
     resend_invitation,
     revoke_invitation,
 )
+from accounts.services.leaving import close_account, lock_account, unlock_account
 from accounts.services.people import create_hospital, note_login, note_registration
 from accounts.services.profile import update_profile
 from accounts.services.reminders import housekeeping
@@ -33,6 +34,7 @@ __all__ = [
     "announce_agreements",
     "ask",
     "ask_more",
+    "close_account",
     "create_hospital",
     "decide",
     "default_days",
@@ -43,6 +45,7 @@ __all__ = [
     "housekeeping",
     "invite",
     "issue_token",
+    "lock_account",
     "merge_institutions",
     "note_login",
     "note_registration",
@@ -56,6 +59,7 @@ __all__ = [
     "set_role",
     "sign",
     "submit_request",
+    "unlock_account",
     "update_profile",
     "withdraw_request",
     "withdraw_requests",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import mail, selectors
 from accounts.models import AccessGrant, AccessRequest, Notice
+from accounts.services.agreements import announce_agreements
 from accounts.services.grants import end_grant
 from audit.services import record
 
@@ -20,6 +21,7 @@ LATE = timedelta(days=30)
 
 def housekeeping() -> None:
     """Ends what has run out and reminds of what waits; the scheduler calls it every hour."""
+    announce_agreements()
     end_superseded()
     remind_researchers()
     remind_reviewers()

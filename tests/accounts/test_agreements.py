@@ -216,7 +216,7 @@ def test_the_signer_of_an_old_version_sees_what_changed_and_until_when(world: Wo
     assert "counts until" in page
     # Against what this person signed, not against the version in between.
     assert "What changed since version 1" in page
-    assert '<ins><span class="visually-hidden">[added: </span>anybody, nor help others to.' in page
+    assert '<ins><span class="visually-hidden">[added: </span>, nor help others to<' in page
     assert "Report every finding." in page
     Agreement.objects.filter(pk__in=[second.pk, third.pk]).update(grace_until=timezone.now() - timedelta(days=1))
     page = _client(world.granted).get(reverse("accounts:agreement", args=[third.pk])).content.decode()

@@ -17,9 +17,9 @@ def test_words_are_compared_within_a_line() -> None:
         Part(SAME, "You "),
         Part(REMOVED, "may"),
         Part(ADDED, "must"),
-        Part(SAME, " look at "),
-        Part(REMOVED, "it."),
-        Part(ADDED, "it twice."),
+        Part(SAME, " look at it"),
+        Part(ADDED, " twice"),
+        Part(SAME, "."),
     ]
 
 
