@@ -3,7 +3,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AccessGrant, Content
+from accounts.models import AccessGrant, Content, User
 from datasets import versions
 from datasets.models import Dataset, DiagnosisGroup
 
@@ -59,6 +59,15 @@ class AccessRequestForm(forms.Form):
 
 class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     licence_url = forms.URLField(label=_("Licence address"), required=False, assume_scheme="https")
+    reviewers = forms.CharField(
+        label=_("Reviewers"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_(
+            "E-mail addresses of accounts, one per line. They read and decide the requests for this dataset, nothing "
+            "else. Without reviewers, requests go to the data managers, who can always decide."
+        ),
+    )
 
     class Meta:
         model = Dataset
@@ -74,6 +83,9 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
             "citation",
             "agreement",
             "is_public",
+            "access",
+            "requires_mfa",
+            "grant_days",
         )
         widgets = {
             "description": forms.Textarea(attrs={"rows": 8}),
@@ -89,11 +101,27 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].required = False
+        self.fields["access"].required = False
         if self.instance.pk:
             del self.fields["kind"], self.fields["slug"]
+            addresses = self.instance.reviewers.order_by("email").values_list("email", flat=True)
+            self.fields["reviewers"].initial = "\n".join(addresses)
 
     def clean_kind(self) -> str:
         return self.cleaned_data["kind"] or Dataset.Kind.RADIOGRAPHS
+
+    def clean_access(self) -> str:
+        return self.cleaned_data["access"] or self.instance.access
+
+    def clean_reviewers(self) -> list[User]:
+        """The people with these addresses."""
+        addresses = {word.lower() for word in self.cleaned_data["reviewers"].replace(",", " ").split()}
+        people = list(User.objects.filter(email__in=addresses, is_active=True))
+        if unknown := sorted(addresses - {person.email for person in people}):
+            raise forms.ValidationError(
+                _("There is no open account with this address: %(addresses)s"), params={"addresses": ", ".join(unknown)}
+            )
+        return people
 
 
 _SMALL = "form-control form-control-sm"  # of a control that stands in a table

@@ -24,6 +24,9 @@ FIELDS = (
     "citation",
     "agreement",
     "is_public",
+    "access",
+    "requires_mfa",
+    "grant_days",
 )
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -36,6 +39,7 @@ def create_dataset(
     slug: str,
     groups: Sequence[Group],
     kind: str = Dataset.Kind.RADIOGRAPHS,
+    reviewers: Sequence[User] = (),
     **fields: Any,
 ) -> Dataset:
     """A new dataset with its diagnosis groups; `fields` are those of `FIELDS`. Raises DatasetError.
@@ -46,12 +50,20 @@ def create_dataset(
     _fill(dataset, fields)
     _set_groups(dataset, groups)
     record("dataset.created", actor=manager, about=dataset, groups=len(groups), public=dataset.is_public)
+    _set_reviewers(manager, dataset, reviewers)
     return dataset
 
 
 @transaction.atomic
-def update_dataset(*, manager: User, dataset: Dataset, groups: Sequence[Group] | None = None, **fields: Any) -> Dataset:
-    """Changes a dataset and, where given, its groups. Releases keep what they said. Raises DatasetError.
+def update_dataset(
+    *,
+    manager: User,
+    dataset: Dataset,
+    groups: Sequence[Group] | None = None,
+    reviewers: Sequence[User] | None = None,
+    **fields: Any,
+) -> Dataset:
+    """Changes a dataset and, where given, its groups and reviewers. Releases keep what they said. Raises DatasetError.
 
     A group that has images keeps its class id, because the images' file names carry it. The slug never changes.
     """
@@ -61,7 +73,18 @@ def update_dataset(*, manager: User, dataset: Dataset, groups: Sequence[Group] |
     if groups is not None:
         _set_groups(dataset, groups)
     record("dataset.changed", actor=manager, about=dataset, fields=changed, public=dataset.is_public)
+    if reviewers is not None:
+        _set_reviewers(manager, dataset, reviewers)
     return dataset
+
+
+def _set_reviewers(manager: User, dataset: Dataset, reviewers: Sequence[User]) -> None:
+    before, now = set(dataset.reviewers.values_list("pk", flat=True)), {person.pk for person in reviewers}
+    if before != now:
+        dataset.reviewers.set(now)
+        record(
+            "dataset.reviewers", actor=manager, about=dataset, added=sorted(now - before), removed=sorted(before - now)
+        )
 
 
 def _fill(dataset: Dataset, fields: dict[str, Any]) -> None:

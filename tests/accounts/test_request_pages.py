@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import AccessGrant, AccessRequest, Agreement, ReasonTemplate, User
+from audit.models import Event
 from datasets.models import Dataset
 from tests.world import World
 
@@ -210,3 +211,31 @@ def test_a_request_is_withdrawn_from_its_page(world: World) -> None:
     assert "The request is withdrawn" in _post(client, url)
     assert "nothing was changed" in _post(client, url)
     assert url not in _page(client, page)
+
+
+def test_a_manager_sets_the_rules_and_the_reviewers(world: World) -> None:
+    client, url = _client(world.manager), reverse("datasets:edit", args=["example"])
+    assert world.reviewer.email in _page(client, url)
+    values = {
+        **{name: "x" for name in ("origin", "title", "summary", "description", "licence", "citation")},
+        "agreement": world.agreement.pk,
+        "is_public": "on",
+        "access": "open",
+        "requires_mfa": "on",
+        "grant_days": "90",
+        "groups-TOTAL_FORMS": 2,
+        "groups-INITIAL_FORMS": 0,
+        "groups-0-class_id": 1,
+        "groups-0-label": "NORMAL",
+        "groups-1-class_id": 2,
+        "groups-1-label": "PNEUMONIA",
+    }
+    assert "no open account" in _post(client, url, **values, reviewers="nobody@example.org")
+    chosen = f"{world.curator.email.upper()}, {world.expired.email}\n"
+    assert "Your changes are saved" in _post(client, url, **values, reviewers=chosen)
+    world.dataset.refresh_from_db()
+    assert (world.dataset.access, world.dataset.requires_mfa, world.dataset.grant_days) == ("open", True, 90)
+    assert set(world.dataset.reviewers.all()) == {world.curator, world.expired}
+    event = Event.objects.get(action="dataset.reviewers")
+    assert event.data == {"added": sorted([world.curator.pk, world.expired.pk]), "removed": [world.reviewer.pk]}
+    assert _client(world.reviewer).get(reverse("accounts:manage_requests")).status_code == 403
