@@ -13,7 +13,7 @@ from datasets.selectors.catalogue import (
     release_in_progress,
 )
 from datasets.selectors.counts import Counts, MonthCounts, counts, counts_by_month, counts_of
-from datasets.selectors.files import FileRow, file_rows, listed_archives
+from datasets.selectors.files import FileCategory, FileRow, file_categories, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
 from datasets.selectors.quality import counted_scores, quality_scores
 from datasets.selectors.segmentation import (
@@ -29,6 +29,7 @@ __all__ = [
     "Card",
     "Counts",
     "Figures",
+    "FileCategory",
     "FileRow",
     "MonthCounts",
     "Preview",
@@ -42,6 +43,7 @@ __all__ = [
     "current_masks",
     "current_sources",
     "figures",
+    "file_categories",
     "file_rows",
     "greatest_version",
     "group_counts",

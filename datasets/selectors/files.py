@@ -42,3 +42,33 @@ def file_rows(user: Person, release: Release, standing: Standing | None = None) 
         )
         for archive in sorted(archives, key=place)
     ]
+
+
+@dataclass(frozen=True)
+class FileCategory:
+    """The files of a diagnosis group or source, or (without a name) those of the whole release."""
+
+    number: int  # class id, or id of the source; 0: of the whole release
+    name: str
+    files: list[FileRow]
+
+    @property
+    def size(self) -> int:
+        """Bytes of what can be downloaded."""
+        return sum(row.archive.size or 0 for row in self.files if row.archive.status == Archive.Status.READY)
+
+    @property
+    def withdrawn(self) -> int:
+        return sum(row.archive.status == Archive.Status.WITHDRAWN for row in self.files)
+
+
+def file_categories(rows: list[FileRow]) -> list[FileCategory]:
+    """`file_rows`, group by group; the tables and texts of the whole release at the end."""
+    found: dict[int, FileCategory] = {}
+    for row in rows:
+        group, source = row.archive.group, row.archive.source
+        number, name = (0, "") if group is None else (group.class_id, group.label)
+        if source is not None:
+            number, name = source.source_id, source.source
+        found.setdefault(number, FileCategory(number, name, [])).files.append(row)
+    return list(found.values())

@@ -1,5 +1,6 @@
 """What a data manager sees before and after a withdrawal, and what everybody sees of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -76,9 +77,10 @@ def effects(image: Image) -> Effects:
     )
 
 
-def tombstones(release: Release) -> QuerySet[Tombstone]:
-    """The withdrawn images that a published version had, with the reason of each."""
-    return Tombstone.objects.filter(items__release=release).select_related("withdrawal").order_by("filename")
+def tombstones(release: Release) -> list[Tombstone]:
+    """The withdrawn images that a published version had, with the reason of each. One query."""
+    found = Tombstone.objects.filter(items__release=release).select_related("withdrawal")
+    return list(found.order_by("withdrawal__at", "filename"))
 
 
 def withdrawals() -> QuerySet[Withdrawal]:
@@ -94,18 +96,15 @@ def patches_of(withdrawal: Withdrawal) -> list[Release]:
     return list(patches.order_by("pk"))
 
 
-def replacement(release: Release) -> Release | None:
-    """The newest published patch of the version that `release` is, or None if it is that itself."""
-    line = versions.order(release.version)[:2]
-    published = Release.objects.filter(
-        dataset=release.dataset_id, status=Release.Status.PUBLISHED, replaces__isnull=False
-    )
+def replacement(release: Release, releases: Iterable[Release]) -> Release | None:
+    """The newest patch among `releases` of the version that `release` is, or None if it is that itself."""
+    here = versions.order(release.version)
     later = [
-        patch
-        for patch in published
-        if versions.order(patch.version)[:2] == line and versions.order(patch.version) > versions.order(release.version)
+        other
+        for other in releases
+        if versions.order(other.version)[:2] == here[:2] and versions.order(other.version) > here
     ]
-    return max(later, key=lambda patch: versions.order(patch.version), default=None)
+    return max(later, key=lambda other: versions.order(other.version), default=None)
 
 
 def open_reports() -> int:

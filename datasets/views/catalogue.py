@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from datasets import described, policies, selectors, services
-from datasets.models import Dataset, Release, Set
+from datasets.models import Archive, Dataset, Release, Set
+from datasets.selectors.withdrawals import replacement, tombstones
 from datasets.statistics import present
 
 
@@ -22,9 +23,14 @@ def _dataset(request: HttpRequest, slug: str) -> Dataset:
 @require_safe
 def dataset_detail(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = _dataset(request, slug)
-    releases = list(selectors.published().filter(dataset=dataset))
+    releases = selectors.newest_first(selectors.published().filter(dataset=dataset))
     latest = releases[0] if releases else None
-    context = {**_release_context(request, dataset, latest), "releases": releases}
+    context = {
+        **_release_context(request, dataset, latest),
+        "releases": releases,
+        "counts": selectors.counts(dataset),
+        "may_report": latest is not None and policies.may_report(request.user, dataset),
+    }
     services.count_view(request, dataset)
     return render(request, "datasets/detail.html", context)
 
@@ -33,7 +39,15 @@ def dataset_detail(request: HttpRequest, slug: str) -> HttpResponse:
 def release(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     dataset = _dataset(request, slug)
     found = get_object_or_404(selectors.published(), dataset=dataset, version=version)
-    context = {**_release_context(request, dataset, found), "latest": selectors.latest_release(dataset)}
+    releases = selectors.newest_first(selectors.published().filter(dataset=dataset))
+    context = {
+        **_release_context(request, dataset, found),
+        "releases": releases,
+        "latest": releases[0],
+        "replacement": replacement(found, releases),
+        "counts": selectors.counts(dataset, found),
+        "may_report": policies.may_report(request.user, dataset),
+    }
     services.count_view(request, dataset, found)
     response = render(request, "datasets/release.html", context)
     response["Link"] = context["cited"].link_header
@@ -51,9 +65,14 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
     if release is not None:
         release.dataset = dataset
         files = selectors.file_rows(request.user, release, standing)
-        refused = [row.decision for row in files if not row.decision.allowed]
+        # Nothing can be done about a file that was withdrawn.
+        refused = [
+            row.decision for row in files if not row.decision.allowed and row.archive.status == Archive.Status.READY
+        ]
         context |= {
             "files": files,
+            "categories": selectors.file_categories(files),
+            "tombstones": tombstones(release),
             "first_allowed": next((row.archive for row in files if row.decision.allowed), None),
             "next_step": refused[0].next_step if refused else None,
             "figures": selectors.figures([release])[release.pk],

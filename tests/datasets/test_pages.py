@@ -66,7 +66,7 @@ def test_who_may_download_sees_the_addresses_of_the_own_group_alone(client: Clie
     ):
         assert reverse("datasets:download", args=[world.archive.pk]) in text
         assert reverse("datasets:download", args=[world.other_archive.pk]) not in text
-        assert "wget --continue" in text
+        assert reverse("datasets:commands", args=[world.dataset.slug, "1.0"]) in text
 
 
 def test_the_page_names_the_one_next_step(client: Client, world: World) -> None:
