@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from accounts.models import Agreement
 from accounts.permissions import Allow, Public
 from accounts.policies import is_data_manager, is_person
+from audit.denials import because
 from datasets import policies, selectors, services, versions
 from datasets.delivery import deliver
 from datasets.models import Dataset, DiagnosisGroup, Release, ReleaseItem
@@ -49,7 +50,7 @@ class FiguresSerializer(serializers.Serializer[Figures]):
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
     class Meta:
         model = Release
-        fields = ("version", "changes", "status", "published_at")
+        fields = ("version", "changes", "status", "published_at", "deprecated_at", "deprecation_notice")
 
 
 class DatasetSerializer(serializers.Serializer[Card]):
@@ -239,8 +240,9 @@ class ReleaseCreate(APIView):
         return Response(ReleaseSerializer(release).data, status=status.HTTP_201_CREATED)
 
 
-def _refused(request: Request, decision: policies.Decision) -> Response:
-    """What is missing, in codes and in words, the next step first."""
+def _refused(request: Request, decision: policies.Decision, *, recorded: bool = False) -> Response:
+    """What is missing, in codes and in words, the next step first. `recorded`: in the audit trail already."""
+    because(request, *decision.codes, recorded=recorded)
     reasons = [
         {"code": reason.code, "words": str(reason.words), "url": request.build_absolute_uri(reason.url)}
         for reason in decision.reasons
@@ -275,5 +277,5 @@ class ArchiveDownload(APIView):
         decision = policies.may_download(request.user, archive)
         if decision.grant is None:
             services.refuse_download(user=request.user, archive=archive, codes=decision.codes)  # type: ignore[arg-type]
-            return _refused(request, decision)
+            return _refused(request, decision, recorded=True)
         return deliver(request, request.user, archive, decision.grant)  # type: ignore[arg-type]
