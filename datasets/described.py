@@ -111,7 +111,7 @@ def write(request: HttpRequest, user: Person, release: Release, form: Form) -> s
             if row.decision.grant is not None
         }
         if addresses:
-            services.note_links(user=user, release=release, archives=list(addresses))  # type: ignore[arg-type]
+            services.note_links(user=user, release=release, archives=list(addresses))
     files = citing.describe_files([row.archive for row in rows], addresses, _endings(release))
     return form.write(facts_of(request, release), files, release)
 

@@ -1,7 +1,19 @@
 from django.urls import path
 
 from datasets import api_described as described
-from datasets.views import asking, catalogue, download, links, manage, masks, reporting, statistics, usage, withdrawing
+from datasets.views import (
+    asking,
+    catalogue,
+    citation,
+    download,
+    links,
+    manage,
+    masks,
+    reporting,
+    statistics,
+    usage,
+    withdrawing,
+)
 
 app_name = "datasets"
 urlpatterns = [
@@ -31,6 +43,7 @@ urlpatterns = [
     path("manage/datasets/<slug:slug>/edit", manage.dataset_edit, name="edit"),
     path("manage/datasets/<slug:slug>/usage/", usage.page, name="usage"),
     path("manage/datasets/<slug:slug>/usage.csv", usage.table, name="usage_table"),
+    path("manage/datasets/<slug:slug>/citation", citation.edit, name="citation"),
     path("manage/datasets/<slug:slug>/publish", manage.publish, name="publish"),
     path("manage/datasets/<slug:slug>/masks/", masks.imported, name="manage_masks"),
     path("manage/masks/<int:pk>/thumbnail.png", masks.imported_thumbnail, name="manage_mask_thumbnail"),

@@ -152,6 +152,13 @@ def _groups() -> dict[str, Any]:
     return values
 
 
+def citation(world: World) -> dict[str, Any]:
+    values: dict[str, Any] = {"publisher": "New", "least_cell": 0}
+    for table in ("creators", "funding", "publications"):
+        values |= {f"{table}-TOTAL_FORMS": 0, f"{table}-INITIAL_FORMS": 0}
+    return values
+
+
 def new_release(world: World) -> dict[str, Any]:
     return {"version": "1.1", "changes": "More."}
 
@@ -198,6 +205,8 @@ ROWS = [
     Row("datasets:edit", "login 403 403 403 403 403 403 302", "POST", dataset, changed_dataset),
     Row("datasets:usage", "login 403 403 403 403 403 403 200", args=dataset),
     Row("datasets:usage_table", "login 403 403 403 403 403 403 200", args=dataset),
+    Row("datasets:citation", "login 403 403 403 403 403 403 200", args=dataset),
+    Row("datasets:citation", "login 403 403 403 403 403 403 302", "POST", dataset, citation),
     Row("datasets:publish", "login 403 403 403 403 403 403 200", args=dataset),
     Row("datasets:publish", "login 403 403 403 403 403 403 302", "POST", dataset, new_release),
     Row("datasets:manage_release", "login 403 403 403 403 403 403 200", args=managed),
