@@ -113,7 +113,8 @@ def test_a_grant_ends_with_the_grace_of_a_new_agreement(quiet: World, committing
     )
     quiet.dataset.agreement = new
     quiet.dataset.save()
-    assert _run(committing) == []
+    # Asked to sign, and kept until then.
+    assert [address for address, _subject in _run(committing)] == [quiet.granted.email]
     assert selectors.current_grants(quiet.granted).exists()
     Agreement.objects.filter(pk=new.pk).update(grace_until=timezone.now())
     assert [address for address, _subject in _run(committing)] == [quiet.granted.email]

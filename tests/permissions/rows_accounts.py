@@ -32,7 +32,7 @@ ROWS = [
     Row("accounts:agreement", "404", args=lambda world: {"pk": world.agreement.pk + 1}),
     Row(
         "accounts:agreement",
-        "login 302 302 302 200 200 200 200",
+        "login 302 302 302 200 200 200 200 200",
         method="POST",
         args=lambda world: {"pk": world.agreement.pk},
         data=lambda world: {"typed_name": "Rita Researcher", "institution": "University", "agree": "on"},
@@ -65,7 +65,7 @@ ROWS = [
     Row("api:me", "401 200 200 200 200 200 200 200"),
     Row(
         "api:agreement_signature",
-        "401 201 201 201 400 400 400 400",
+        "401 201 201 201 400 400 400 400 400",
         method="POST",
         args=lambda world: {"pk": world.agreement.pk},
         data=lambda world: {"typed_name": "Rita Researcher", "institution": "University", "agree": True},
