@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from accounts import factors
 from accounts.models import ApiToken
+from accounts.services.tokens import note_refused_token
 from accounts.tokens import secret_hash
 
 
@@ -23,12 +24,11 @@ class ApiTokenAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise AuthenticationFailed(_("Send the token as 'Authorization: Bearer <token>'."))
-        token = (
-            ApiToken.objects.select_related("user")
-            .filter(token_hash=secret_hash(parts[1].decode("latin-1")), revoked_at=None, expires_at__gt=timezone.now())
-            .first()
-        )
-        if token is None or not token.user.is_active:
+        hashed = secret_hash(parts[1].decode("latin-1"))
+        token = ApiToken.objects.select_related("user").filter(token_hash=hashed).first()
+        if token is None or not token.user.is_active or token.revoked_at or token.expires_at <= timezone.now():
+            if token is not None:
+                note_refused_token(token)
             raise AuthenticationFailed(
                 _("This token is unknown, expired or revoked. Make a new one on your token page.")
             )

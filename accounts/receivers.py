@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from allauth.socialaccount import signals as social
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
@@ -54,3 +55,43 @@ def authenticator_added(user: Any, authenticator: Any, **kwargs: Any) -> None:
 @receiver(mfa.authenticator_removed)
 def authenticator_removed(user: Any, authenticator: Any, **kwargs: Any) -> None:
     record("person.authenticator_removed", actor=user, about=user, type=authenticator.type)
+
+
+@receiver(mfa.authenticator_reset)
+def authenticator_reset(user: Any, authenticator: Any, **kwargs: Any) -> None:
+    record("person.authenticator_reset", actor=user, about=user, type=authenticator.type)
+
+
+@receiver(mfa.authentication_failed)
+def second_factor_failed(user: Any, **kwargs: Any) -> None:
+    record("person.second_factor_failed", about=user)
+
+
+@receiver(account.login_code_rejected)
+def login_code_rejected(user: Any, **kwargs: Any) -> None:
+    record("person.login_failed", about=user)
+
+
+@receiver(account.email_added)
+def email_added(user: Any, **kwargs: Any) -> None:
+    record("person.email_added", actor=user, about=user)
+
+
+@receiver(account.email_changed)
+def email_changed(user: Any, **kwargs: Any) -> None:
+    record("person.email_changed", actor=user, about=user)
+
+
+@receiver(account.email_removed)
+def email_removed(user: Any, **kwargs: Any) -> None:
+    record("person.email_removed", actor=user, about=user)
+
+
+@receiver(social.social_account_added)
+def social_account_added(sociallogin: Any, **kwargs: Any) -> None:
+    record("person.login_added", actor=sociallogin.user, about=sociallogin.user, provider=sociallogin.account.provider)
+
+
+@receiver(social.social_account_removed)
+def social_account_removed(socialaccount: Any, **kwargs: Any) -> None:
+    record("person.login_removed", actor=socialaccount.user, about=socialaccount.user, provider=socialaccount.provider)

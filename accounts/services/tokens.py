@@ -1,9 +1,11 @@
 from collections.abc import Collection
 from datetime import timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from redis import RedisError
 
 from accounts import factors, policies
 from accounts.errors import AccountsError, NotAllowedError
@@ -42,6 +44,17 @@ def issue_token(*, user: User, name: str, scopes: Collection[str], days: int) ->
         )
         record("token.issued", actor=user, about=token, scopes=token.scopes, days=days)
     return token, secret
+
+
+def note_refused_token(token: ApiToken) -> None:
+    """Records that somebody tried a token that is over; once an hour, however often a forgotten program tries."""
+    try:
+        first = cache.add(f"token-refused:{token.pk}", 1, 3600)
+    except (RedisError, OSError):
+        first = True
+    if first:
+        reason = "revoked" if token.revoked_at else "expired" if token.expires_at <= timezone.now() else "closed"
+        record("token.refused", about=token, person=token.user_id, reason=reason)
 
 
 def revoke_token(*, user: User, token: ApiToken) -> None:

@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts.policies import is_person
+from audit.denials import because
 from datasets import policies, selectors, services
 from datasets.delivery import deliver
 
@@ -19,6 +20,7 @@ def download(request: HttpRequest, archive_id: UUID) -> HttpResponseBase:
     decision = policies.may_download(request.user, archive)
     if decision.grant is None:
         services.refuse_download(user=request.user, archive=archive, codes=decision.codes)  # type: ignore[arg-type]
+        because(request, *decision.codes, recorded=True)
         context = {"dataset": archive.release.dataset, "lead": archive.filename, "decision": decision}
         return render(request, "datasets/refused.html", context, status=403)
     return deliver(request, request.user, archive, decision.grant)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.policies import is_person, required
 from accounts.selectors import current_grants
+from audit.denials import because
 from datasets import commands, links, policies, selectors, services
 from datasets.commands import Linked
 from datasets.delivery import deliver
@@ -36,6 +37,7 @@ def make(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     if not allowed:
         step = rows[0].decision if rows else None
         lead = release.dataset.title
+        because(request, *(step.codes if step is not None else ()))
         return render(request, "datasets/refused.html", {**context, "lead": lead, "decision": step}, status=403)
     if request.method != "POST":
         return render(request, "datasets/commands_choice.html", context)

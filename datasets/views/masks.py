@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from PIL import Image
 
 from accounts.policies import is_data_manager, is_person, required
+from audit.denials import because
 from datasets import policies, selectors
 from datasets.models import Dataset, Release, ReleaseItem, SegmentationEntry, Set
 
@@ -54,6 +55,7 @@ def released(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     decision = policies.may_see_masks(request.user, dataset)
     if not decision.allowed:
+        because(request, *decision.codes)
         context = {"dataset": dataset, "lead": dataset.summary, "decision": decision}
         return render(request, "datasets/refused.html", context, status=403)
     sources = selectors.released_sources(release)
@@ -78,7 +80,8 @@ def released_thumbnail(request: HttpRequest, pk: int) -> HttpResponse:
         release__status=Release.Status.PUBLISHED,
         release__dataset__in=policies.visible(request.user),
     )
-    if not policies.may_see_masks(request.user, item.release.dataset).allowed:
+    if not (decision := policies.may_see_masks(request.user, item.release.dataset)).allowed:
+        because(request, *decision.codes)
         return HttpResponse(status=403)
     return _thumbnail(item.files["masks"][0]["path"])
 

@@ -4,6 +4,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from audit import denials
@@ -80,3 +81,23 @@ def test_a_denial_is_recorded_without_the_cache(client: Client, people: People, 
     }
     client.get(reverse("audit:events"))
     assert len(denied()) == 1
+
+
+def test_a_token_that_is_over_is_told_once_an_hour(client: Client, world: World) -> None:
+    world.token.revoked_at = timezone.now()
+    world.token.save()
+    for _ in range(3):
+        client.get("/api/v1/batches/", headers={"authorization": f"Bearer {TOKEN_SECRET}"})
+        client.get("/api/v1/batches/", headers={"authorization": "Bearer cxr_nobody-knows-it"})
+    event = Event.objects.get(action="token.refused")
+    assert event.data == {"person": world.granted.pk, "reason": "revoked"}
+    assert event.object_id == str(world.token.pk)
+
+
+def test_a_refused_download_is_one_event_with_its_reasons(client: Client, world: World) -> None:
+    address = reverse("datasets:download", args=[world.archive.pk])
+    assert signed_in(client, world.researcher).get(address).status_code == 403
+    assert denied() == []
+    event = Event.objects.get(action="download.refused")
+    assert event.data["reasons"]
+    assert event.dataset_id == world.dataset.pk
