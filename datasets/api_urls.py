@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets import api, api_described, api_reports
+from datasets import api, api_described, api_findings, api_reports
 
 urlpatterns = [
     *api_described.api,
@@ -10,6 +10,7 @@ urlpatterns = [
     path("datasets/<slug:slug>/releases/<str:version>/", api.ReleaseDetail.as_view(), name="release"),
     path("datasets/<slug:slug>/releases/<str:version>/sources/", api.SourceList.as_view(), name="sources"),
     path("datasets/<slug:slug>/releases/<str:version>/masks/", api.MaskList.as_view(), name="masks"),
+    path("datasets/<slug:slug>/findings/", api_findings.FindingsPut.as_view(), name="findings"),
     path("datasets/<slug:slug>/reports/", api_reports.ReportCreate.as_view(), name="report"),
     path("archives/<uuid:archive_id>/download", api.ArchiveDownload.as_view(), name="archive_download"),
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from datasets.deidentification import COLUMNS as DEIDENTIFICATION_COLUMNS
-from datasets.metadata import DETAIL_COLUMNS, IMAGE_COLUMNS, SEGMENTATION_COLUMNS
+from datasets.metadata import DETAIL_COLUMNS, IMAGE_COLUMNS, SEGMENTATION_COLUMNS, label_columns
 from datasets.models import Release
 from datasets.quality import COLUMNS as QUALITY_COLUMNS
 
@@ -27,6 +27,7 @@ class Column:
 
 
 _YES_NO = "yes, no"
+_SEEN = "1 (seen), 0 (not seen)"
 _SHARE = "0 to 1"
 IMAGES: dict[str, Column] = {
     "origin": Column("The dataset that the image was collected for."),
@@ -125,7 +126,12 @@ def tables(release: Release) -> Iterator[tuple[str, dict[str, Column]]]:
         yield "details", {name: DETAILS[name] for name in DETAIL_COLUMNS}
         yield deidentification
         return
-    yield "images", {name: IMAGES[name] for name in IMAGE_COLUMNS}
+    findings = release.about.get("findings", {})
+    if not release.about.get("labels_only"):
+        yield "images", {name: IMAGES[name] for name in IMAGE_COLUMNS}
+    if findings or release.about.get("labels_only"):
+        said = {code: Column(f"Finding: {label}.", "integer", values=_SEEN) for code, label in findings.items()}
+        yield "labels", {name: said.get(name) or IMAGES[name] for name in label_columns(findings)}
     yield deidentification
     yield "quality", {name: QUALITY[name] for name in QUALITY_COLUMNS}
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import IO, Any
@@ -28,6 +28,8 @@ IMAGE_COLUMNS = (
     "subtype",
     "set",
 )
+# Before the findings of a labels table, one column each; `set` stands behind them.
+LABEL_COLUMNS = ("filename", "class_id", "class")
 SEGMENTATION_COLUMNS = ("source", "source_id", "filename", "set")
 # What a user of masks must know beside that: what counts as lung, and under which licence each image stands.
 DETAIL_COLUMNS = ("filename", "image", "mask_convention", "image_licence", "width", "height")
@@ -38,13 +40,15 @@ _SHEET_DATE = datetime(1980, 1, 1)  # a fixed one, so that the same rows give th
 Row = Mapping[str, Any]
 
 
-def image_row(radiograph: Radiograph) -> dict[str, Any]:
-    """The frozen row of a radiograph, by IMAGE_COLUMNS: text, int or float; None where it is unknown.
+def image_row(radiograph: Radiograph, findings: Sequence[str] = ()) -> dict[str, Any]:
+    """The frozen row of a radiograph, by IMAGE_COLUMNS: text, int or float; None where it is unknown. Behind them,
+    by the codes of the dataset's `findings`, 1 where the image has it, else 0.
 
     Expects dataset, group and patient__hospital to be loaded.
     """
     hospital = radiograph.patient.hospital
     packyears = radiograph.smoke_packyears
+    seen = {finding.code for finding in radiograph.findings.all()} if findings else set()
     return {
         "origin": radiograph.dataset.origin,
         "filename": radiograph.filename,
@@ -61,7 +65,13 @@ def image_row(radiograph: Radiograph) -> dict[str, Any]:
         "quality": radiograph.quality,
         "subtype": radiograph.subtype or None,
         "set": radiograph.set or None,
+        **{code: int(code in seen) for code in findings},
     }
+
+
+def label_columns(findings: Iterable[str]) -> tuple[str, ...]:
+    """The columns of the labels table of a release with these findings (codes)."""
+    return (*LABEL_COLUMNS, *findings, "set")
 
 
 def entry_row(entry: SegmentationEntry) -> dict[str, Any]:

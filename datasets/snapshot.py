@@ -83,9 +83,12 @@ def snapshot(
         .filter(_behind(after, "radiograph", RADIOGRAPH_ORDER))
         .order_by(*RADIOGRAPH_ORDER)
     )
+    findings = list(dataset.findings.values_list("code", flat=True))
+    if findings:
+        radiographs = radiographs.prefetch_related("findings")
     for radiograph in radiographs.iterator(chunk_size=CHUNK):
         radiograph.set = radiograph.set or (sets or {}).get(radiograph.patient_id, "")
-        yield Frozen(radiograph, None, image_row(radiograph), _files(radiograph))
+        yield Frozen(radiograph, None, image_row(radiograph, findings), _files(radiograph))
 
 
 def _behind(item: ReleaseItem | None, image: str, order: tuple[str, ...]) -> Q:

@@ -162,6 +162,9 @@ class UploadedFile(Demographics):
     patient_key_hash = models.CharField(max_length=64, blank=True)
     patient_key_id = models.CharField(max_length=16, blank=True)
     set = models.CharField(_("set"), max_length=16, blank=True, help_text=_("Taken from an imported collection."))
+    findings = models.JSONField(
+        _("findings"), default=list, blank=True, help_text=_("Codes; from an imported collection.")
+    )
 
     stage = models.CharField(_("stage"), max_length=12, choices=Stage, default=Stage.INSPECT, db_index=True)
     stage_since = models.DateTimeField(default=timezone.now)

@@ -2,6 +2,7 @@
 
 IMAGES_XLSX = "images.xlsx"
 IMAGES_PARQUET = "images.parquet"
+LABELS_CSV = "labels.csv"
 SEGMENTATION_CSV = "segmentation.csv"
 SEGMENTATION_PARQUET = "segmentation.parquet"
 DETAILS_CSV = "details.csv"
@@ -17,7 +18,7 @@ MD5SUMS = "MD5SUMS"
 TEXTS = (README, LICENSE, CITATION, DICTIONARY)
 SUMS = (SHA256SUMS, MD5SUMS)  # of all other files, and so built after them
 # A group must not be called so: its table would have the name of another file.
-TAKEN = (SEGMENTATION_CSV, DETAILS_CSV, DEIDENTIFICATION_CSV, QUALITY_CSV, DICTIONARY, "labels.csv")
+TAKEN = (SEGMENTATION_CSV, DETAILS_CSV, DEIDENTIFICATION_CSV, QUALITY_CSV, DICTIONARY, LABELS_CSV)
 
 
 def part_ending(part: int, parts: int) -> str:

@@ -15,6 +15,7 @@ from datasets.metadata import (
     IMAGE_COLUMNS,
     SEGMENTATION_COLUMNS,
     csv_lines,
+    label_columns,
     write_parquet,
     write_xlsx,
 )
@@ -60,6 +61,10 @@ def of_masks(archive: Archive) -> bool:
 
 
 def columns(archive: Archive) -> tuple[str, ...]:
+    """Of the metadata that goes with the archive."""
+    about = archive.release.about
+    if about.get("labels_only") or archive.filename.endswith(f"-{names.LABELS_CSV}"):
+        return label_columns(about.get("findings", {}))
     return SEGMENTATION_COLUMNS if of_masks(archive) else IMAGE_COLUMNS
 
 

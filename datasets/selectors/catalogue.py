@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from accounts.policies import Person
 from datasets import versions
@@ -109,6 +109,22 @@ def group_counts(dataset: Dataset, release: Release | None) -> list[tuple[Diagno
         rows = release.items.order_by().values_list("group").annotate(Count("pk"))
         counts = dict(rows.values_list("group", "pk__count"))
     return [(group, counts.get(group.pk, 0)) for group in dataset.groups.all()]
+
+
+def finding_counts(release: Release) -> list[tuple[str, int]]:
+    """The findings as the release froze them (labels), each with the number of images that have it. One query the first
+    time, none where the dataset has no findings."""
+    findings: dict[str, str] = release.about.get("findings", {})
+    if not findings:
+        return []
+    key = cache_key("findings", release)
+    counts: dict[str, int] | None = cache.get(key)
+    if counts is None:
+        having = {f"n{place}": Count("pk", filter=Q(**{f"metadata__{code}": 1})) for place, code in enumerate(findings)}
+        found = release.items.order_by().aggregate(**having)
+        counts = {code: found[f"n{place}"] for place, code in enumerate(findings)}
+        cache.set(key, counts, DAY)
+    return [(label, counts[code]) for code, label in findings.items()]
 
 
 def cache_key(what: str, release: Release) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
@@ -17,6 +17,7 @@ from audit.services import record
 from datasets.digests import Digested
 from datasets.errors import DatasetError, LibraryFault
 from datasets.models import Dataset, DiagnosisGroup, LungMask, LungRegion, Patient, Radiograph
+from datasets.services.findings import known_findings
 from datasets.services.scores import count_score, discount_score
 
 EXTENSIONS = {"dicom": "dcm", "jpeg": "jpg", "png": "png", "tiff": "tif"}
@@ -58,6 +59,7 @@ def add_radiograph(
     assessment: dict[str, Any] | None = None,
     view: str = "",
     set: str = "",
+    findings: Sequence[str] = (),
     image: NewFile,
     mask: NewFile | None = None,
     region: NewFile | None = None,
@@ -75,8 +77,9 @@ def add_radiograph(
 
     The patient is found by `patient_key_hash` within the hospital or gets the hospital's next number; without a key
     every image is a patient of its own. The image is named Anonymous_<hospital>_<patient>_<class>[_n].<ext>. The lung
-    region (PNG, 512 x 512 px) and its mask come together or not at all. `format` is one of EXTENSIONS. Raises
-    LibraryFault if a file does not hash to its sha256; what was written by then is removed.
+    region (PNG, 512 x 512 px) and its mask come together or not at all. `format` is one of EXTENSIONS, `findings` are
+    codes of the dataset. Raises DatasetError where one is unknown, and LibraryFault if a file does not hash to its
+    sha256; what was written by then is removed.
     """
     if group.dataset_id != dataset.pk:
         raise ValueError("the group is of another dataset")
@@ -131,6 +134,8 @@ def add_radiograph(
                 mask_sha256=region_mask.sha256,
                 transform=transform or {},
             )
+        if findings:
+            radiograph.findings.set(known_findings(dataset, findings))
         # Last: nobody else's image of this dataset is counted before this transaction ends.
         count_score(radiograph)
     except BaseException:

@@ -78,14 +78,19 @@ class _Plan:
             yield self._archive(names.DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, pictures)
 
     def _of_radiographs(self) -> Iterator[Archive]:
+        about = self.release.about
         counts = dict(self.release.items.order_by().values_list("group").annotate(Count("pk")))
         for group in self.release.dataset.groups.all():
             if items := counts.get(group.pk):
                 label = _file_label(group.label, group.class_id)
                 yield from self._zips(label, ZIPPED, group=group)
-                yield self._archive(f"{label}.csv", Archive.Content.METADATA, items, group=group)
+                if not about.get("labels_only"):
+                    yield self._archive(f"{label}.csv", Archive.Content.METADATA, items, group=group)
         images = self._images = sum(counts.values())
-        for name in (names.IMAGES_XLSX, names.IMAGES_PARQUET):
+        tables = [] if about.get("labels_only") else [names.IMAGES_XLSX, names.IMAGES_PARQUET]
+        if about.get("labels_only") or about.get("findings"):
+            tables.append(names.LABELS_CSV)
+        for name in tables:
             yield self._archive(name, Archive.Content.METADATA, images)
         yield self._archive(names.DEIDENTIFICATION_CSV, Archive.Content.DEIDENTIFICATION, images)
         yield self._archive(names.QUALITY_CSV, Archive.Content.QUALITY, images)

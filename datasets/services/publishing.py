@@ -124,5 +124,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
             for source in dataset.sources.all()
         },
         "deidentification": True,
+        "findings": {finding.code: finding.label for finding in dataset.findings.all()},
+        "labels_only": dataset.labels_only,
         "citing": dataset_facts(dataset.pk),
     }

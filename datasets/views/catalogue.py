@@ -82,5 +82,6 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
             sources = selectors.released_sources(release)
             context |= {"sources": sources, "images": sum(source.images for source in sources), "sets": Set.choices}
         else:
+            context["findings"] = selectors.finding_counts(release)
             context["statistics"] = present(selectors.statistics(release))
     return context

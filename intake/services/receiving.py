@@ -1,6 +1,6 @@
 """Taking files over from a hospital: bytes first, then the row, then the word to the workers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -41,6 +41,7 @@ def receive_file(
     demographics: Mapping[str, Any] | None = None,
     patient_key: str = "",
     set: str = "",
+    findings: Sequence[str] = (),
     limited: bool = True,
 ) -> UploadedFile:
     """Makes the row of bytes that lie sealed in the quarantine, and publishes the first stage.
@@ -49,7 +50,7 @@ def receive_file(
     not known is left out or None. What the batch's table says of `name` goes before all of it. Without a `group` the
     file waits for its diagnosis after processing. `sealed.sha256` may be empty: inspection finds it then. `patient_key`
     is the hospital's own; only its keyed hash is stored. `name` is the path below the folder that was sent, with "/",
-    where the way in knows it. Not `limited`: the limits
+    where the way in knows it. `findings` are codes of the dataset. Not `limited`: the limits
     were applied before (`intake.services.partial`), or do not apply.
 
     Raises IntakeError, and the blob is then gone: Duplicate when the hospital sent these bytes before, TooLarge,
@@ -60,7 +61,7 @@ def receive_file(
             limits.check_size(sealed.size, sealed.head)
             limits.check_kind(sealed.head)
         _check(batch, sealed, group)
-        file = _new_file(batch, name, sealed, group, demographics or {}, patient_key, set)
+        file = _new_file(batch, name, sealed, group, demographics or {}, patient_key, set, findings)
     except IntakeError:
         sealed.discard()
         raise
@@ -102,6 +103,7 @@ def _new_file(
     demographics: Mapping[str, Any],
     patient_key: str,
     set: str,
+    findings: Sequence[str],
 ) -> UploadedFile:
     known = {field: value for field, value in demographics.items() if value not in (None, "")}
     file = UploadedFile(
@@ -113,6 +115,7 @@ def _new_file(
         size=sealed.size,
         sha256=sealed.sha256,
         set=set,
+        findings=list(findings),
         **{field: known[field] for field in DEMOGRAPHICS if field in known},
     )
     set_patient(file, batch.hospital.number, patient_key)

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from curation.management.commands import import_collection
 from datasets.models import Radiograph
+from datasets.services.findings import set_findings
 from imaging import phantoms
 from intake import services
 from intake.models import WORK_STAGES, Stage, UploadedFile
@@ -91,6 +92,28 @@ def test_an_accepted_collection_is_judged_in_the_curators_name(
     radiographs = Radiograph.objects.filter(upload__in=_imported(world))
     assert {radiograph.accepted_by for radiograph in radiographs} == {world.curator}
     assert len({radiograph.patient for radiograph in radiographs}) == 1
+
+
+def test_findings_come_along_and_unknown_ones_keep_a_row_out(
+    collection: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (collection / "index.csv").write_text(
+        HEADINGS.replace("age", "age,findings")
+        + "images/1.png,,Normal,p1,train,F,61,EFFUSION;MASS\n"
+        + "images/2.png,,PNEUMONIA,p1,validation,,,FLU\n"
+    )
+    set_findings(manager=world.manager, dataset=world.dataset, findings=[("EFFUSION", "Effusion"), ("MASS", "A mass")])
+
+    def work(seconds: float) -> None:
+        for file in UploadedFile.objects.filter(stage__in=WORK_STAGES):
+            services.run_stage(file.pk, f"task {threading.get_ident()}")
+
+    monkeypatch.setattr(import_collection.time, "sleep", work)
+    world.batch.files.filter(stage__in=WORK_STAGES).delete()
+    said = _run(collection, world, user=world.curator.email, accept=True)
+    assert "1 with an unknown finding" in said
+    radiograph = Radiograph.objects.get(upload__in=_imported(world))
+    assert set(radiograph.findings.values_list("code", flat=True)) == {"EFFUSION", "MASS"}
 
 
 @pytest.mark.parametrize(

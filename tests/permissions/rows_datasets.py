@@ -232,6 +232,15 @@ ROWS = [
         withdrawable,
         lambda world: {"reason": "consent", "sure": "on"},
     ),  # fmt: skip
+    Row("datasets:findings", "login 403 403 403 403 403 403 200", args=dataset),
+    Row(
+        "datasets:findings",
+        "login 403 403 403 403 403 403 302",
+        "POST",
+        dataset,
+        lambda world: {"findings": "MASS Mass"},
+    ),  # fmt: skip
+    Row("api:findings", "401 403 403 403 403 403 403 204", "PUT", dataset, lambda world: {"labels": {}}),
     Row("api:report", "401 403 201 403 403 403 201 201", "POST", dataset, new_report),
     Row("datasets:detail", "200", args=collection),
     Row("datasets:request", "login 200 200 200 200 200 200 200", args=collection),

@@ -27,8 +27,8 @@ POLL_SECONDS = 1.0
 
 class Command(BaseCommand):
     help = (
-        "Imports the radiographs that DIR/index.csv lists (filename, label3, patient, split, sex, age). It can be "
-        "stopped and started again: what is there already is skipped. Workers have to run for the files to move on."
+        "Imports the radiographs that DIR/index.csv lists (filename, label3, patient, split, sex, age; where given, "
+        "findings: codes with ; between). It can be stopped and started again: what is there already is skipped. Workers have to run for the files to move on."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -50,12 +50,13 @@ class Command(BaseCommand):
         if options["accept"] and not is_curator(user):
             raise CommandError("--accept needs --user with the e-mail address of a curator.")
         groups = {group.label.casefold(): group for group in dataset.groups.all()}
+        codes = set(dataset.findings.values_list("code", flat=True))
         rows = _rows(options["directory"] / "index.csv")[: options["limit"]]
         batch = UploadBatch.objects.filter(hospital=hospital, dataset=dataset, user=user, title=TITLE).first()
         batch = batch or intake.open_batch(user=user, hospital=hospital, dataset=dataset, title=TITLE)
         counts: Counter[str] = Counter()
         for number, row in enumerate(rows, start=1):
-            counts[self._take(options["directory"], row, groups, batch, user, number + 1)] += 1
+            counts[self._take(options["directory"], row, groups, codes, batch, user, number + 1)] += 1
             if number % 50 == 0 or number == len(rows):
                 self.stdout.write(f"{number} of {len(rows)} rows read, {counts['taken']} files taken")
         self.stdout.write(", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing to do")
@@ -84,6 +85,7 @@ class Command(BaseCommand):
         directory: Path,
         row: dict[str, str],
         groups: dict[str, DiagnosisGroup],
+        codes: set[str],
         batch: UploadBatch,
         user: User,
         line: int,
@@ -93,6 +95,10 @@ class Command(BaseCommand):
         if group is None:
             self.stderr.write(f"row {line}: the dataset has no group for its label")
             return "with an unknown label"
+        findings = row.get("findings", "").replace(";", " ").split()
+        if unknown := sorted(set(findings) - codes):
+            self.stderr.write(f"row {line}: the dataset has no finding {unknown[0]}")
+            return "with an unknown finding"
         path = _inside(directory, row["filename"])
         if path is None:
             self.stderr.write(f"row {line}: its file name leads out of the folder, or to nothing")
@@ -109,6 +115,7 @@ class Command(BaseCommand):
                 demographics={"sex": _sex(row["sex"]), "age": _age(row["age"])},
                 patient_key=row["patient"],
                 set=row["split"].strip()[:16],
+                findings=findings,
                 limited=False,  # a data manager's import is no hospital's upload
             )
         except intake.Duplicate:
