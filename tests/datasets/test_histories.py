@@ -1,0 +1,362 @@
+"""Random histories of people, agreements, requests and grants. After every step the two forms of the policy agree with
+each other and with a model written here that shares nothing with them, and bytes come to who may have them alone."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import AnonymousUser
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts import services
+from accounts.errors import AccountsError
+from accounts.models import AccessGrant, AccessRequest, Agreement, User
+from accounts.services.leaving import close_account
+from datasets.models import Archive, Dataset, DiagnosisGroup, Download, Release
+from datasets.policies import downloadable, may_download
+from tests.people import People
+from tests.world import ARCHIVE_BYTES
+
+EVER = datetime(2100, 1, 1, tzinfo=UTC)
+# Group (0, 1, None: both) and content of the archives, and which content a grant has to name for each.
+ARCHIVES = [(0, "radiographs"), (0, "lung_masks"), (1, "lung_regions"), (1, "quality"), (None, "masks")]
+OPENED_BY = {"radiographs": "originals", "lung_masks": "masks", "masks": "masks", "lung_regions": "regions"}
+PEOPLE = 2
+
+
+class Clock(datetime):
+    """Time that stands still until a history moves it; `timezone.now` reads it, wherever it is called."""
+
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return cls.at
+
+
+@dataclass
+class Given:
+    """A grant as the model knows it."""
+
+    groups: frozenset[int]
+    contents: frozenset[str]
+    begin: datetime
+    end: datetime
+    over: datetime = EVER  # when it ended before its time
+
+    def holds(self, at: datetime) -> bool:
+        return self.begin <= at < min(self.end, self.over)
+
+
+@dataclass
+class Someone:
+    user: User
+    closed: bool = False
+    confirmed: bool = True
+    factor: bool = False
+    signed: set[int] = field(default_factory=set)  # versions
+    asked: tuple[frozenset[int], frozenset[str], int | None] | None = None  # of the unfinished request
+    state: str = ""
+    grants: dict[int, Given] = field(default_factory=dict)  # by the row's id
+
+
+class History:
+    """What happened so far, in the database and in the model."""
+
+    def __init__(self) -> None:
+        people = People()
+        self.manager, self.reviewer = people.manager(), people.person("Vera Reviewer")
+        self.people = [Someone(people.researcher()) for _ in range(PEOPLE)]
+        self.agreement = services.publish_agreement(
+            manager=self.manager, code="dua", version="0", title="Agreement", text="Version 0."
+        )
+        self.grace: list[datetime] = [EVER]  # of each version: until when the one before counts
+        self.dataset = Dataset.objects.create(
+            slug="example", title="Example", agreement=self.agreement, is_public=True, grant_days=50
+        )
+        self.dataset.reviewers.add(self.reviewer)
+        self.groups = [
+            DiagnosisGroup.objects.create(dataset=self.dataset, class_id=number + 1, label=f"GROUP {number}")
+            for number in range(2)
+        ]
+        release = Release.objects.create(
+            dataset=self.dataset, version="1.0", status="published", created_by=self.manager, published_at=Clock.at
+        )
+        path = storages["archives"].save("a.zip", ContentFile(ARCHIVE_BYTES))
+        for number, (group, content) in enumerate(ARCHIVES):
+            Archive.objects.create(
+                release=release,
+                group=None if group is None else self.groups[group],
+                content=content,
+                filename=f"{number}.zip",
+                file=path,
+                size=len(ARCHIVE_BYTES),
+                sha256=f"{number:064}",
+                status="ready",
+            )
+        self.archives = list(Archive.objects.order_by("filename"))
+
+    # The model.
+
+    def has_signed(self, someone: Someone) -> bool:
+        for version in range(len(self.grace) - 1, -1, -1):
+            if version in someone.signed:
+                return True
+            if version == 0 or self.grace[version] <= Clock.at:
+                return False
+        return False
+
+    def may(self, someone: Someone, number: int) -> bool:
+        group, content = ARCHIVES[number]
+        needed = {0, 1} if group is None else {group}
+        opened_by = OPENED_BY.get(content)
+        covered = {
+            covered
+            for grant in someone.grants.values()
+            if grant.holds(Clock.at) and (opened_by is None or opened_by in grant.contents)
+            for covered in grant.groups
+        }
+        return (
+            not someone.closed
+            and someone.confirmed
+            and self.dataset.is_public
+            and self.has_signed(someone)
+            and (someone.factor or not self.dataset.requires_mfa)
+            and needed <= covered
+        )
+
+    def request(self, someone: Someone) -> AccessRequest:
+        return AccessRequest.objects.get(user=someone.user, status__in=AccessRequest.UNFINISHED)
+
+    def note_grant(self, someone: Someone, groups: frozenset[int], contents: frozenset[str], days: int) -> None:
+        assert someone.asked is not None
+        begin, renews = Clock.at, someone.asked[2]
+        if renews is not None and (former := someone.grants[renews]).holds(Clock.at):
+            begin = former.end
+        if renews is not None and someone.grants[renews].over == EVER:
+            someone.grants[renews].over = Clock.at
+        row = AccessGrant.objects.filter(user=someone.user).latest("pk")
+        someone.grants[row.pk] = Given(groups, contents, Clock.at, begin + timedelta(days=days))
+        someone.asked, someone.state = None, ""
+
+    # What people do. Each says whether the service took it, and the model has to have known.
+
+    def sign(self, someone: Someone, _draw: Any) -> None:
+        user = someone.user
+        if _done(services.sign, user=user, agreement=self.agreement, typed_name=user.name, institution="University"):
+            assert not someone.closed
+            assert someone.confirmed
+            someone.signed.add(len(self.grace) - 1)
+
+    def replace_agreement(self, _someone: Someone, draw: Any) -> None:
+        version, days = len(self.grace), draw(st.sampled_from([0, 20]))
+        self.agreement = services.publish_agreement(
+            manager=self.manager,
+            code="dua",
+            version=str(version),
+            title="Agreement",
+            text=f"Version {version}.",
+            replaces=Agreement.objects.get(pk=self.agreement.pk),
+            grace_days=days,
+        )
+        self.grace.append(Clock.at + timedelta(days=days))
+
+    def ask(self, someone: Someone, draw: Any) -> None:
+        """Asks, sends a draft, or answers a question; now and then with the aim to renew."""
+        groups, contents = draw(GROUPS), draw(CONTENTS)
+        renews = draw(st.sampled_from([None, *someone.grants])) if someone.asked is None else someone.asked[2]
+        saved = _done(
+            services.save_request,
+            user=someone.user,
+            dataset=self.dataset,
+            groups=[self.groups[number] for number in groups],
+            contents=contents,
+            project="p",
+            purpose="p",
+            achieved="Much.",
+            renews=None if renews is None else AccessGrant.objects.get(pk=renews),
+            request=self.request(someone) if someone.state in ("draft", "more_information") else None,
+        )
+        if not saved:
+            return
+        assert not someone.closed
+        assert someone.state != "submitted"
+        someone.asked, someone.state = (groups, contents, renews), someone.state or "draft"
+        if draw(st.integers(0, 3)) == 0:
+            return  # kept for later
+        eligible = someone.confirmed and self.has_signed(someone) and self.dataset.is_public and groups and contents
+        if _done(services.submit_request, request=self.request(someone), user=someone.user):
+            assert eligible
+            someone.state = "submitted"
+            if self.dataset.access == "open":
+                self.note_grant(someone, groups, contents, 50)
+        else:
+            assert not eligible or renews is not None
+
+    def decide(self, someone: Someone, draw: Any) -> None:
+        if someone.asked is None:
+            return
+        groups, contents = someone.asked[0] & draw(GROUPS), someone.asked[1] & draw(CONTENTS)
+        what, request = draw(st.sampled_from(["grant", "grant", "grant", "refuse", "ask"])), self.request(someone)
+        if what == "ask":
+            if _done(services.ask_more, request=request, reviewer=self.reviewer, text="Who?"):
+                assert someone.state == "submitted"
+                someone.state = "more_information"
+            return
+        chosen = [self.groups[number] for number in groups]
+        given: dict[str, Any] = {"reason": "No."} if what == "refuse" else {"groups": chosen, "contents": contents}
+        days = draw(st.sampled_from([10, 40]))
+        if _done(services.decide, request=request, manager=self.reviewer, granted=what == "grant", days=days, **given):
+            assert someone.state == "submitted"
+            if what == "grant":
+                assert groups
+                assert contents
+                self.note_grant(someone, groups, contents, days)
+            else:
+                someone.asked, someone.state = None, ""
+
+    def withdraw(self, someone: Someone, _draw: Any) -> None:
+        if someone.asked is not None and not someone.closed:
+            services.withdraw_request(request=self.request(someone), user=someone.user)
+            someone.asked, someone.state = None, ""
+
+    def revoke(self, someone: Someone, draw: Any) -> None:
+        if someone.grants:
+            pk = draw(st.sampled_from(sorted(someone.grants)))
+            grant = AccessGrant.objects.get(pk=pk)
+            if _done(services.revoke, grant=grant, manager=self.manager, reason="Over."):
+                assert someone.grants[pk].over == EVER
+                someone.grants[pk].over = Clock.at
+
+    def close(self, someone: Someone, draw: Any) -> None:
+        if draw(st.integers(0, 3)) == 0 and not someone.closed:
+            close_account(user=someone.user)
+            someone.closed, someone.asked, someone.state = True, None, ""
+            for grant in someone.grants.values():
+                grant.over = min(grant.over, Clock.at)
+
+    def second_factor(self, someone: Someone, draw: Any) -> None:
+        if draw(st.booleans()):
+            self.dataset.requires_mfa = not self.dataset.requires_mfa
+            self.dataset.save(update_fields=["requires_mfa"])
+        elif not someone.closed:
+            someone.factor = not someone.factor
+            rows = Authenticator.objects.filter(user=someone.user)
+            if someone.factor:
+                Authenticator.objects.create(user=someone.user, type=Authenticator.Type.TOTP, data={})
+            else:
+                rows.delete()
+
+    def change_dataset(self, _someone: Someone, draw: Any) -> None:
+        if draw(st.booleans()):
+            self.dataset.is_public = not self.dataset.is_public
+        else:
+            self.dataset.access = "open" if self.dataset.access == "request" else "request"
+        self.dataset.save(update_fields=["is_public", "access"])
+
+    def lose_address(self, someone: Someone, _draw: Any) -> None:
+        if not someone.closed:
+            someone.confirmed = not someone.confirmed
+            someone.user.emailaddress_set.update(verified=someone.confirmed)  # type: ignore[attr-defined]
+
+    def wait(self, _someone: Someone, draw: Any) -> None:
+        Clock.at += timedelta(days=draw(st.sampled_from([3, 15, 30])))
+
+    def keep_house(self, _someone: Someone, _draw: Any) -> None:
+        services.housekeeping()
+        for someone in self.people:
+            late = len(self.grace) > 1 and self.grace[-1] <= Clock.at and not self.has_signed(someone)
+            for grant in someone.grants.values():
+                if late and not someone.closed and grant.holds(Clock.at):
+                    grant.over = Clock.at
+
+    # What has to hold.
+
+    def check(self, someone: Someone, number: int) -> None:
+        """The policy in both forms is the model; a real download of one archive gives bytes to who may alone."""
+        user = User.objects.get(pk=someone.user.pk)
+        archives = list(Archive.objects.select_related("release__dataset__agreement").order_by("filename"))
+        expected = [self.may(someone, place) for place in range(len(archives))]
+        assert [may_download(user, archive).allowed for archive in archives] == expected
+        listed = set(downloadable(user).values_list("filename", flat=True))
+        assert listed == {archive.filename for archive, allowed in zip(archives, expected, strict=True) if allowed}
+        self.download(someone, user, archives[number], allowed=expected[number])
+
+    def download(self, someone: Someone, user: User, archive: Archive, *, allowed: bool) -> None:
+        client, before = Client(), Download.objects.count()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        response: Any = client.get(f"/archives/{archive.pk}/download")
+        content = b"".join(response.streaming_content) if response.streaming else response.content
+        assert (content == ARCHIVE_BYTES) == allowed == (response.status_code == 200)
+        assert Download.objects.count() - before == int(allowed)
+        if allowed:
+            row = Download.objects.latest("pk")
+            assert (row.user_id, row.archive_id, row.grant.user_id) == (user.pk, archive.pk, user.pk)
+            assert someone.grants[row.grant_id].holds(row.at)
+
+
+def _done(service: Callable[..., object], **values: object) -> bool:
+    try:
+        service(**values)
+    except AccountsError:
+        return False
+    return True
+
+
+GROUPS = st.sampled_from([frozenset({0}), frozenset({1}), frozenset({0, 1}), frozenset({0, 1}), frozenset()])
+CONTENTS = st.frozensets(st.sampled_from(["originals", "regions", "masks"])) | st.just(
+    frozenset({"originals", "regions", "masks"})
+)
+# The more often a thing stands here, the more often it happens.
+STEPS = [
+    *(History.sign,) * 2,
+    *(History.ask,) * 5,
+    *(History.decide,) * 5,
+    *(History.wait,) * 3,
+    *(History.keep_house,) * 2,
+    History.replace_agreement,
+    History.withdraw,
+    History.revoke,
+    History.close,
+    History.second_factor,
+    History.change_dataset,
+    History.lose_address,
+]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(timezone, "datetime", Clock)
+    yield
+    Clock.at = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("db", "clock")
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_history_opens_what_no_grant_opens(data: st.DataObject) -> None:
+    Clock.at = datetime(2030, 1, 1, tzinfo=UTC)
+    with transaction.atomic():
+        history = History()
+        for someone in history.people:  # most histories are about people who got so far
+            history.sign(someone, data.draw)
+            history.ask(someone, data.draw)
+            history.decide(someone, data.draw)
+        for _ in range(data.draw(st.integers(1, 8))):
+            someone, step = data.draw(st.sampled_from(history.people)), data.draw(st.sampled_from(STEPS))
+            Clock.at += timedelta(minutes=1)
+            step(history, someone, data.draw)
+            history.check(someone, data.draw(st.integers(0, len(ARCHIVES) - 1)))
+        for someone in history.people:
+            history.check(someone, 0)
+        assert not downloadable(AnonymousUser()).exists()
+        transaction.set_rollback(True)
