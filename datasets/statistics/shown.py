@@ -84,7 +84,8 @@ def _count(value: int) -> str:
 
 
 def _decimal(value: float | None, places: int = 1) -> str:
-    return "–" if value is None else number_format(value, places, use_l10n=True)
+    # number_format cuts decimals off, it does not round.
+    return "–" if value is None else number_format(f"{value:.{places}f}", places, use_l10n=True)
 
 
 def _share(count: int, percent: float) -> str:

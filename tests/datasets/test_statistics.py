@@ -183,6 +183,15 @@ def test_every_table_is_a_csv_file(client: Client, library: Library) -> None:
     assert missing.status_code == 404
 
 
+def test_shares_are_rounded_not_cut(client: Client, library: Library) -> None:
+    for sex in "FMM":
+        library.add(1, demographics={"sex": sex})
+    library.publish()
+    text = page(client, "datasets:statistics", "polcovid", "1.0")
+    assert "1 (33.3 %)" in text
+    assert "2 (66.7 %)" in text
+
+
 def odd(library: Library, **metadata: object) -> None:
     """A release with an odd row."""
     library.add(1)
