@@ -21,6 +21,7 @@ urlpatterns = [
     path("me/requests/<int:pk>/", requests.request_detail, name="request"),
     path("me/requests/<int:pk>/withdraw", requests.request_withdraw, name="request_withdraw"),
     path("requests/<int:pk>/message", reviewing.request_message, name="request_message"),
+    path("manage/people/<int:pk>/account", leaving.person_account, name="person_account"),
     path("me/data/", leaving.my_data, name="my_data"),
     path("me/close/", leaving.close, name="close"),
     path("me/signatures/<int:pk>/receipt.pdf", agreements.receipt, name="receipt"),

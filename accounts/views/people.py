@@ -19,6 +19,7 @@ from accounts.errors import AccountsError
 from accounts.forms import HospitalForm
 from accounts.models import Hospital, HospitalMembership, Invitation, User
 from accounts.people_forms import InviteForm
+from accounts.services.leaving import Reason
 
 
 @policies.required(policies.is_data_manager)
@@ -69,6 +70,7 @@ def manage_person(request: HttpRequest, pk: int) -> HttpResponse:
             "country": country_name(person.country, get_language() or "en"),
             "has_factor": selectors.has_second_factor(person),
             "needs_factor": factors.required_of(person),
+            "reasons": Reason.choices,
             "memberships": person.memberships.select_related("hospital").order_by("hospital__number"),
             "requests": selectors.requests().filter(user=person),
             "signatures": person.signatures.select_related("agreement").order_by("-at"),

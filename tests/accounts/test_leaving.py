@@ -259,3 +259,31 @@ def test_a_locked_account_is_out_until_it_is_unlocked(world: World) -> None:
         "person.locked",
         "person.unlocked",
     ]
+
+
+def test_a_manager_locks_and_closes_on_the_persons_page(world: World) -> None:
+    manager = Client()
+    manager.force_login(world.manager, backend="django.contrib.auth.backends.ModelBackend")
+    page, act = (reverse(f"accounts:{name}", args=[world.granted.pk]) for name in ("manage_person", "person_account"))
+
+    def state(**values: str) -> tuple[bool, bool]:
+        assert manager.post(act, values)["Location"] == page
+        world.granted.refresh_from_db()
+        return world.granted.is_active, world.granted.closed_at is not None
+
+    assert 'value="lock"' in manager.get(page).content.decode()
+    assert state(action="lock", reason="because") == (True, False)
+    assert state(action="lock", reason="misuse") == (False, False)
+    assert 'value="unlock"' in manager.get(page).content.decode()
+    assert state(action="unlock") == (True, False)
+    assert state(action="close", reason="left") == (True, False)
+    assert state(action="close", reason="left", sure="on") == (False, True)
+    text = manager.get(page).content.decode()
+    assert "Closed for good" in text
+    assert 'value="close"' not in text
+    # The own account goes by the own page, where one shows who one is.
+    own = reverse("accounts:person_account", args=[world.manager.pk])
+    world.people.manager()
+    manager.post(own, {"action": "close", "reason": "left", "sure": "on"})
+    world.manager.refresh_from_db()
+    assert world.manager.closed_at is None

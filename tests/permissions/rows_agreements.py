@@ -39,6 +39,14 @@ ROWS = [
     # Everybody is asked for the password again first.
     Row("accounts:close", "login 302 302 302 302 302 302 302"),
     Row("accounts:close", "login 302 302 302 302 302 302 302", method="POST", data=lambda world: {"understood": "on"}),
+    Row(
+        "accounts:person_account",
+        f"{MANAGER} 302",
+        method="POST",
+        args=lambda world: {"pk": world.granted.pk},
+        data=lambda world: {"action": "lock", "reason": "misuse"},
+    ),
+    Row("accounts:person_account", f"{MANAGER} 405", args=lambda world: {"pk": world.granted.pk}),
     Row("accounts:manage_agreements", f"{MANAGER} 200"),
     Row("accounts:manage_agreements", f"{MANAGER} 405", method="POST"),
     Row("accounts:agreement_new", f"{MANAGER} 200"),
