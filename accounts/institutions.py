@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
@@ -51,7 +51,7 @@ def named(name: str, country: str = "") -> Institution | None:
 def suggestions(typed: str = "") -> list[str]:
     """Names for a type-ahead. Only institutions that a data manager has looked at (a ROR id) or that several people
     work at are told to everybody: what a single person typed may say who that person is."""
-    known = listed().exclude(ror_id=None) | listed().filter(count__gte=3)
+    known = listed().annotate(colleagues=Count("people")).filter(~Q(ror_id=None) | Q(colleagues__gte=3))
     key = key_of(typed)
     rows = known.filter(key__contains=key) if key else known
     return list(rows.order_by("name").values_list("name", flat=True)[:SUGGESTIONS])

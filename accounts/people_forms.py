@@ -88,7 +88,8 @@ class DetailsForm(PersonForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         fields = ("name", "institution", "position", "orcid", "country", "purpose")
-        super().__init__(*args, initial={field: getattr(user, field) for field in fields}, **kwargs)
+        kwargs["initial"] = {field: getattr(user, field) for field in fields}
+        super().__init__(*args, **kwargs)
         for field in ("country", "purpose"):
             self.fields[field].required = bool(getattr(user, field))
         if user.signatures.exists():

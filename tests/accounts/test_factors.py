@@ -144,7 +144,7 @@ def test_tokens_wait_for_the_factor_too(world: World, settings: LazySettings) ->
 
 
 def _code(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def _sign_in(client: Client, user: User) -> str:

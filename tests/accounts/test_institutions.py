@@ -72,7 +72,7 @@ def test_a_ror_id_is_of_one_institution_and_survives_a_merge(people: People) -> 
     with pytest.raises(AccountsError):
         services.edit_institution(manager=manager, institution=stays, name="New name", ror_id="x", country="")
     services.merge_institutions(manager=manager, institution=gone, into=stays)
-    assert (stays.ror_id, gone.ror_id) == (ROR, None)
+    assert [stays.ror_id, gone.ror_id] == [ROR, None]
     services.edit_institution(manager=manager, institution=stays, name="Newest name", ror_id="", country="PL")
     assert _row("newest NAME") == stays
     assert _row("Old name") == stays
