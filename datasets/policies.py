@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts import factors
 from accounts.models import AccessGrant, AccessRequest, Content
 from accounts.policies import Person, is_curator, is_data_manager, is_person
 from accounts.selectors import (
@@ -72,7 +73,7 @@ _WORDS: dict[Code, tuple[Promise, Promise]] = {
     Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
     Code.SIGN_AGREEMENT: (_("You have not signed the data use agreement."), _("Read and sign the agreement")),
     Code.SET_UP_MFA: (
-        _("This dataset needs an account with a second factor: a passkey or an authenticator app."),
+        _("Your account needs a second factor for this: a passkey or an authenticator app."),
         _("Set up a second factor"),
     ),
     Code.ASK_FOR_ACCESS: (_("You have not asked for access to these images."), _("Ask for access")),
@@ -167,7 +168,8 @@ class Standing:
         if self.is_person:
             self.email_confirmed = has_confirmed_email(user)
             self.signed = has_signed(user, dataset.agreement)
-            self.second_factor = not dataset.requires_mfa or has_second_factor(user)
+            needed = dataset.requires_mfa or factors.required_of(user)
+            self.second_factor = not needed or has_second_factor(user)
             self.open_request = open_requests(user).filter(dataset=dataset).first()
             grants = AccessGrant.objects.filter(user=user, dataset=dataset)
             self.grants = list(grants.prefetch_related("groups").order_by("-created_at", "-pk"))
@@ -280,7 +282,7 @@ def downloadable(user: Person) -> QuerySet[Archive]:
         return Archive.objects.none()
     datasets = Dataset.objects.filter(agreement__in=signed_agreements(user), is_public=True)
     if not has_second_factor(user):
-        datasets = datasets.filter(requires_mfa=False)
+        datasets = Dataset.objects.none() if factors.required_of(user) else datasets.filter(requires_mfa=False)
     return Archive.objects.filter(
         _covered_by(current_grants(user)),
         status=Archive.Status.READY,

@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.conf import LazySettings
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from accounts.models import AccessGrant, AccessRequest, Agreement, Content, Signature, User
@@ -203,6 +205,15 @@ def test_a_dataset_may_ask_for_a_second_factor(world: World) -> None:
     assert set(downloadable(world.granted)) == {world.archive}
 
 
+def test_a_role_may_ask_for_a_second_factor(world: World, settings: LazySettings) -> None:
+    settings.CXR_MFA_ROLES = ["curator"]
+    assert codes(world.granted, world.archive) == ()
+    User.objects.filter(pk=world.granted.pk).update(is_curator=True)
+    world.granted.refresh_from_db()
+    assert codes(world.granted, world.archive) == (Code.SET_UP_MFA,)
+    assert not downloadable(world.granted).exists()
+
+
 @pytest.mark.parametrize(
     ("ended_by", "code"),
     [("revoked", Code.GRANT_REVOKED), ("agreement", Code.GRANT_ENDED), ("closed", Code.ASK_FOR_ACCESS)],
@@ -292,7 +303,7 @@ def datasets(world: World) -> list[Dataset]:
     return found
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@profile(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORY)
 def test_the_two_forms_of_the_policy_agree(world: World, datasets: list[Dataset], history: dict[str, Any]) -> None:
     user = world.people.person(is_active=history["active"], **({history["role"]: True} if history["role"] else {}))
