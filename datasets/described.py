@@ -2,7 +2,7 @@
 person may have."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,14 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.policies import Person
 from datasets import citing, links, selectors, services
+from datasets.archives.names import DETAILS_CSV
+from datasets.archives.tables import columns
 from datasets.citing import Facts, File
-from datasets.metadata import IMAGE_COLUMNS, SEGMENTATION_COLUMNS
 from datasets.models import Archive, Release
 from datasets.selectors.catalogue import DAY, cache_key
 from datasets.services.library import EXTENSIONS
 
-Write = Callable[[Facts, Sequence[File], Release], str]
+Write = Callable[[Facts, Sequence[File]], str]
 # What would end a script element, or begin another.
 _HTML = {ord(character): f"\\u{ord(character):04X}" for character in "<>&"}
 
@@ -38,31 +39,28 @@ def _json(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
 
 
-def _croissant(facts: Facts, files: Sequence[File], release: Release) -> str:
-    columns = SEGMENTATION_COLUMNS if release.dataset.is_segmentation else IMAGE_COLUMNS
-    return _json(citing.croissant(facts, files, columns))
-
-
 FORMS = {
-    "citation.txt": Form("APA", "text/plain", lambda facts, files, release: citing.apa(facts) + "\n"),
-    "citation.bib": Form("BibTeX", "application/x-bibtex", lambda facts, files, release: citing.bibtex(facts)),
-    "citation.ris": Form("RIS", "application/x-research-info-systems", lambda facts, files, release: citing.ris(facts)),
-    "citation.cff": Form("CITATION.cff", "application/yaml", lambda facts, files, release: citing.cff(facts)),
+    "citation.txt": Form("APA", "text/plain", lambda facts, files: citing.apa(facts) + "\n"),
+    "citation.bib": Form("BibTeX", "application/x-bibtex", lambda facts, files: citing.bibtex(facts)),
+    "citation.ris": Form("RIS", "application/x-research-info-systems", lambda facts, files: citing.ris(facts)),
+    "citation.cff": Form("CITATION.cff", "application/yaml", lambda facts, files: citing.cff(facts)),
     "datacite.json": Form(
         "DataCite JSON",
         "application/vnd.datacite.datacite+json",
-        lambda facts, files, release: _json(citing.datacite(facts, files)),
+        lambda facts, files: _json(citing.datacite(facts, files)),
     ),
     "datacite.xml": Form(
         "DataCite XML",
         "application/vnd.datacite.datacite+xml",
-        lambda facts, files, release: citing.datacite_xml(facts, files),
+        lambda facts, files: citing.datacite_xml(facts, files),
     ),
     "schema.jsonld": Form(
-        "schema.org", "application/ld+json", lambda facts, files, release: _json(citing.schema_org(facts, files))
+        "schema.org", "application/ld+json", lambda facts, files: _json(citing.schema_org(facts, files))
     ),
-    "dcat.jsonld": Form("DCAT", "application/ld+json", lambda facts, files, release: _json(citing.dcat(facts, files))),
-    "croissant.json": Form("Croissant", "application/ld+json", _croissant, personal=True),
+    "dcat.jsonld": Form("DCAT", "application/ld+json", lambda facts, files: _json(citing.dcat(facts, files))),
+    "croissant.json": Form(
+        "Croissant", "application/ld+json", lambda facts, files: _json(citing.croissant(facts, files)), personal=True
+    ),
 }
 
 
@@ -112,14 +110,14 @@ def write(request: HttpRequest, user: Person, release: Release, form: Form) -> s
         }
         if addresses:
             services.note_links(user=user, release=release, archives=list(addresses))
-    files = citing.describe_files([row.archive for row in rows], addresses, _endings(release))
-    return form.write(facts_of(request, release), files, release)
+    files = _files(release, [row.archive for row in rows], addresses)
+    return form.write(facts_of(request, release), files)
 
 
 def description(request: HttpRequest, release: Release, archives: Sequence[Archive]) -> Description:
     """What the page of a release needs; `archives` are its files, without any address."""
     facts = facts_of(request, release)
-    files = citing.describe_files(archives, {}, _endings(release))
+    files = _files(release, archives, {})
     record = json.dumps(citing.schema_org(facts, files), ensure_ascii=False).translate(_HTML)
     alternates = [
         Alternate(
@@ -139,6 +137,17 @@ def description(request: HttpRequest, release: Release, archives: Sequence[Archi
         json_ld=mark_safe(record),  # noqa: S308  # escaped above
         link_header=_signposts(request, facts, alternates),
     )
+
+
+def _files(release: Release, archives: Sequence[Archive], addresses: Mapping[Archive, str]) -> list[File]:
+    tables = {
+        archive: columns(archive)
+        for archive in archives
+        if archive.content == Archive.Content.METADATA
+        and archive.filename.endswith(".csv")
+        and not archive.filename.endswith(f"-{DETAILS_CSV}")
+    }
+    return citing.describe_files(archives, addresses, _endings(release), tables)
 
 
 def _signposts(request: HttpRequest, facts: Facts, alternates: Sequence[Alternate]) -> str:

@@ -148,7 +148,6 @@ class PublishForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_("Researchers read this before they download."),
     )
-
     validation_percent = forms.IntegerField(
         label=_("Validation, per cent"),
         required=False,

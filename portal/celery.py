@@ -14,9 +14,9 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep-uploads": {"task": "intake.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
     "sweep-archives": {"task": "datasets.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
-    "anchor-audit": {"task": "audit.tasks.anchor", "schedule": 3600},
-    "verify-audit": {"task": "audit.tasks.verify", "schedule": crontab(hour="3", minute="30")},
     "read-delivery-logs": {"task": "datasets.tasks.read_delivery_logs", "schedule": 60},
     "people-and-access": {"task": "accounts.tasks.housekeeping", "schedule": 3600},
+    "anchor-audit": {"task": "audit.tasks.anchor", "schedule": 3600},
+    "verify-audit": {"task": "audit.tasks.verify", "schedule": crontab(hour="3", minute="30")},
     "purge-quarantine": {"task": "intake.tasks.purge", "schedule": 3600},
 }

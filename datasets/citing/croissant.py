@@ -9,6 +9,7 @@ from datasets.citing.facts import Facts
 from datasets.citing.files import DICOM, MEDIA_TYPES, File
 from datasets.citing.linked import ACCESS, described
 from datasets.citing.texts import bibtex
+from datasets.metadata import IMAGE_COLUMNS, SEGMENTATION_COLUMNS
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -48,6 +49,7 @@ _CONTEXT: dict[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+_TEXTS = {*IMAGE_COLUMNS, *SEGMENTATION_COLUMNS}
 _TYPES = {
     "patient_id": "sc:Integer",
     "hospital_id": "sc:Integer",
@@ -55,15 +57,12 @@ _TYPES = {
     "smoke_packyears": "sc:Float",
     "class_id": "sc:Integer",
     "source_id": "sc:Integer",
-}  # every other column is text
+}  # the other columns of these tables are text; a finding is 0 or 1
 _RAW = "The bytes of the file, to be read with a DICOM library."
 
 
-def croissant(facts: Facts, files: Sequence[File], columns: Sequence[str]) -> dict[str, Any]:
-    """The release as Croissant. A file's `contentUrl` is its address for who may have it, else the release's page.
-
-    `columns` are those of the CSV tables of metadata, one for each group or for everything.
-    """
+def croissant(facts: Facts, files: Sequence[File]) -> dict[str, Any]:
+    """The release as Croissant. A file's `contentUrl` is its address for who may have it, else the release's page."""
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -73,7 +72,7 @@ def croissant(facts: Facts, files: Sequence[File], columns: Sequence[str]) -> di
         "citeAs": bibtex(facts),
         "conditionsOfAccess": ACCESS,
         "distribution": [*(_object(facts, file) for file in files), *_file_sets(files)],
-        "recordSet": list(_record_sets(files, columns)),
+        "recordSet": list(_record_sets(files)),
     }
 
 
@@ -122,9 +121,9 @@ def _file_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _record_sets(files: Sequence[File], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _record_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
     """One per table of metadata, and one per set of images: where a table covers it, its rows come along."""
-    tables = {file.part: file for file in files if file.is_table}
+    tables = {file.part: file for file in files if file.columns}
     for part, of_part in tables.items():
         name = f"{part or 'all'}-metadata"
         yield {
@@ -133,7 +132,7 @@ def _record_sets(files: Sequence[File], columns: Sequence[str]) -> Iterator[dict
             "name": name,
             "description": "One record per image, as the table of metadata has it.",
             "key": {"@id": f"{name}/filename"},
-            "field": [_column(name, of_part, column) for column in columns],
+            "field": [_column(name, of_part, column) for column in of_part.columns],
         }
     for (part, content, ending), zips in _parts(files).items():
         name = _set_name(part, content, ending)
@@ -150,15 +149,16 @@ def _record_sets(files: Sequence[File], columns: Sequence[str]) -> Iterator[dict
             "field": [
                 _of_file(record_set, name, "filename", "filename", "sc:Text", table),
                 _content(record_set, name, ending),
-                *_joined(record_set, table, columns),
+                *_joined(record_set, table),
             ],
         }
 
 
-def _joined(record_set: str, table: File | None, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for column in columns:
-        if table is not None and column != "filename":
-            yield _column(record_set, table, column)
+def _joined(record_set: str, table: File | None) -> Iterator[dict[str, Any]]:
+    if table is not None:
+        for column in table.columns:
+            if column != "filename":
+                yield _column(record_set, table, column)
 
 
 def _column(record_set: str, table: File, column: str) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _column(record_set: str, table: File, column: str) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"{record_set}/{column}",
         "name": column,
-        "dataType": _TYPES.get(column, "sc:Text"),
+        "dataType": _TYPES.get(column, "sc:Text" if column in _TEXTS else "sc:Integer"),
         "source": {"fileObject": {"@id": table.name}, "extract": {"column": column}},
     }
 

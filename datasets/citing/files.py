@@ -29,7 +29,7 @@ class File:
     """An archive that can be downloaded; `address` is empty for those who may not have it.
 
     `part` is the diagnosis group or the source as identifiers can carry it, empty where the file covers everything.
-    `endings` are those of the images in it; `is_table` holds for the CSV tables of metadata, one row per image.
+    `endings` are those of the images in it; `columns` those of a CSV table with one row per image.
     """
 
     name: str
@@ -41,7 +41,7 @@ class File:
     sha256: str
     address: str = ""
     endings: tuple[str, ...] = ()
-    is_table: bool = False
+    columns: tuple[str, ...] = ()
 
     @property
     def media_type(self) -> str:
@@ -54,10 +54,14 @@ class File:
 
 
 def describe_files(
-    archives: Sequence[Archive], addresses: Mapping[Archive, str], endings: Mapping[int, tuple[str, ...]]
+    archives: Sequence[Archive],
+    addresses: Mapping[Archive, str],
+    endings: Mapping[int, tuple[str, ...]],
+    columns: Mapping[Archive, tuple[str, ...]],
 ) -> list[File]:
     """The files for metadata. `addresses`: of the archives that the person may have; `endings`: of the radiographs by
-    the id of their group. What is not ready (being built, withdrawn) has no checksum and is left out."""
+    the id of their group; `columns`: of the CSV tables of images. What is not ready (being built, withdrawn) has no
+    checksum and is left out."""
     return [
         File(
             name=archive.filename,
@@ -69,7 +73,7 @@ def describe_files(
             sha256=archive.sha256,
             address=addresses.get(archive, ""),
             endings=_endings(archive, endings),
-            is_table=_is_table(archive),
+            columns=columns.get(archive, ()),
         )
         for archive in archives
         if archive.status == Archive.Status.READY
@@ -82,14 +86,6 @@ def _part(archive: Archive) -> str:
     if archive.source is not None:
         return identifier(archive.source.source, archive.source.source_id)
     return ""
-
-
-def _is_table(archive: Archive) -> bool:
-    if archive.content != Archive.Content.METADATA:
-        return False
-    return archive.filename.endswith("-segmentation.csv") or (
-        archive.group is not None and archive.filename.endswith(".csv")
-    )
 
 
 def identifier(label: str, number: int) -> str:

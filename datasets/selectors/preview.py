@@ -11,12 +11,12 @@ from datasets.snapshot import Comparison, Difference, snapshot
 @dataclass(frozen=True)
 class Row:
     """A group or source of the next release: how many images it has, how that differs from the last release, and how
-    many are in each set, in the order of `Preview.sets`."""
+    many are in each set."""
 
     part: DiagnosisGroup | SegmentationSource
     images: int
     difference: Difference
-    by_set: list[int]
+    by_set: list[tuple[Set, int]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def preview(dataset: Dataset) -> Preview:
                 part,
                 comparison.by_part[part.pk],
                 comparison.differences[part.pk],
-                [comparison.by_set[part.pk, name.value] for name in given],
+                [(name, comparison.by_set[part.pk, name.value]) for name in given],
             )
             for part in (*groups, *sources)
         ],

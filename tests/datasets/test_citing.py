@@ -47,7 +47,7 @@ def facts(**changes: object) -> Facts:
 FILES = [
     File("lungs-1.0-A.zip", "radiographs", "A", "A", 700, "1" * 32, "a" * 64, ADDRESS, ("dcm", "png")),
     File("lungs-1.0-A-2.zip", "radiographs", "A", "A", 300, "2" * 32, "b" * 64, ADDRESS, ("dcm", "png")),
-    File("lungs-1.0-A.csv", "metadata", "A", "A", 50, "3" * 32, "c" * 64, ADDRESS, (), is_table=True),
+    File("lungs-1.0-A.csv", "metadata", "A", "A", 50, "3" * 32, "c" * 64, ADDRESS, (), IMAGE_COLUMNS),
 ]
 
 
@@ -160,7 +160,7 @@ def test_dcat_is_rdf() -> None:
 
 
 def test_croissant_knows_what_is_in_the_files() -> None:
-    record = citing.croissant(facts(), FILES, IMAGE_COLUMNS)
+    record = citing.croissant(facts(), FILES)
     objects = {one["@id"]: one for one in record["distribution"]}
     assert objects["lungs-1.0-A.csv"]["contentUrl"] == ADDRESS
     assert objects["A-radiographs-dcm"]["containedIn"] == [{"@id": "lungs-1.0-A.zip"}, {"@id": "lungs-1.0-A-2.zip"}]
@@ -174,3 +174,14 @@ def test_croissant_knows_what_is_in_the_files() -> None:
     assert sets["A-radiographs-png-records"]["content"] == "sc:ImageObject"
     assert sets["A-radiographs-dcm-records"]["content"] == "sc:Text"  # bytes: no program of Croissant's opens DICOM
     assert record["version"] == "1.0.0"
+
+
+def test_croissant_of_labels_alone() -> None:
+    labels = ("filename", "class_id", "class", "ATELECTASIS", "set")
+    files = [FILES[0], File("lungs-1.0-labels.csv", "metadata", "", "", 50, "3" * 32, "c" * 64, columns=labels)]
+    sets = {
+        one["@id"]: {field["name"]: field["dataType"] for field in one["field"]}
+        for one in citing.croissant(facts(), files)["recordSet"]
+    }
+    assert sets["all-metadata"]["ATELECTASIS"] == "sc:Integer"
+    assert list(sets["A-radiographs-png-records"]) == ["filename", "content", "class_id", "class", "ATELECTASIS", "set"]

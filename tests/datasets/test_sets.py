@@ -94,7 +94,7 @@ def test_the_preview_counts_the_sets_that_publishing_gives(library: Library) -> 
     fill(library, 10)
     preview = selectors.preview(library.dataset)
     names = [name.value for name in preview.sets]
-    planned = {row.part.pk: dict(zip(names, row.by_set, strict=True)) for row in preview.rows if row.images}
+    planned = {row.part.pk: {name.value: count for name, count in row.by_set} for row in preview.rows if row.images}
     library.publish()
     for group in library.dataset.groups.all():
         counts = Counter(Radiograph.objects.filter(group=group).values_list("set", flat=True))

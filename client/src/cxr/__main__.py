@@ -4,10 +4,18 @@ import argparse
 import sys
 
 from cxr import __version__
+from cxr.account import login
+from cxr.catalogue import datasets, files
+from cxr.download import download, verify
 from cxr.engine import deidentify
 from cxr.upload import upload
 
 COMMANDS = {
+    "login": (login, "keep a token for a portal"),
+    "datasets": (datasets, "list what a portal has"),
+    "files": (files, "list the files of a release"),
+    "download": (download, "fetch a release or a part of it; run again, it goes on where it was"),
+    "verify": (verify, "compare a folder of downloaded files with their checksums"),
     "deidentify": (deidentify, "take what identifies patients out of radiographs, on this machine"),
     "upload": (upload, "hand over a folder of radiographs; run again, it goes on where it was"),
 }

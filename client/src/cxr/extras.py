@@ -10,5 +10,5 @@ def complain_of_missing(command: str, extra: str, modules: Mapping[str, str]) ->
     missing = [name for name, module in modules.items() if find_spec(module) is None]
     if missing:
         print(f"cxr {command} needs more packages ({', '.join(missing)}). Install them with:", file=sys.stderr)
-        print(f"    pip install 'cxr-commons-client[{extra}]'", file=sys.stderr)
+        print(f"    pip install 'cxr-commons-client{f'[{extra}]' if extra else ''}'", file=sys.stderr)
     return bool(missing)

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -71,7 +72,7 @@ class Portal:
         self._stopped = threading.Event()
         self._http = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"cxr/{__version__}"},
+            headers={"User-Agent": f"cxr/{__version__}"} | ({"Authorization": f"Bearer {token}"} if token else {}),
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         )
@@ -90,8 +91,40 @@ class Portal:
         """What was answered, also to a 400. Not tried again: it may have been done."""
         try:
             return self._ask("POST", path, fine=(400,), **content).json()
-        except (httpx.TransportError, _Later) as error:
+        except (httpx.TransportError, Later) as error:
             raise Unreachable(str(error)) from None
+
+    @contextmanager
+    def open(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """One try to GET something large: the answer, whose body the caller reads. A redirection to another server (S3)
+        is followed without the token. Raises httpx.TransportError and Later, for which another try may help."""
+        answer = self._send(self._http.build_request("GET", path, headers=headers))
+        if answer.is_redirect and answer.next_request is not None:
+            answer.close()
+            # The ETag that If-Range compares with is the portal's, which the other server does not know.
+            kept = {name: value for name, value in headers.items() if name.lower() != "if-range"}
+            extensions = {"timeout": _TIMEOUT.as_dict()}
+            request = httpx.Request("GET", answer.next_request.url, headers=kept, extensions=extensions)
+            answer = self._send(request)
+        try:
+            if answer.status_code not in (200, 206, 416):
+                answer.read()
+                self._check(answer)
+            yield answer
+        finally:
+            answer.close()
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._stopped.is_set():
+            raise Stopped
+        return self._http.send(request, stream=True)
+
+    def patience(self) -> "Patience":
+        return Patience(self._patience, self._stopped)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def begin(self, size: int, metadata: Mapping[str, str]) -> str:
         """Announces a file of ``size`` bytes; returns the upload's number."""
@@ -107,7 +140,7 @@ class Portal:
 
         ``progress`` is told the bytes of it that are on their way or there, again and again, also fewer than before."""
         address = f"/uploads/tus/{quote(upload, safe='')}"
-        patience = _Patience(self._patience, self._stopped)
+        patience = Patience(self._patience, self._stopped)
         far = -1
         while True:
             try:
@@ -123,7 +156,7 @@ class Portal:
                     offset = int(headers["Upload-Offset"])
                 progress(size)
                 return
-            except (httpx.TransportError, _Later) as error:
+            except (httpx.TransportError, Later) as error:
                 patience.wait(error)
 
     def _state(self, address: str) -> httpx.Response:
@@ -177,31 +210,38 @@ class Portal:
         if self._stopped.is_set():
             raise Stopped
         answer = self._http.request(method, path, **options)
+        if answer.status_code not in fine:
+            self._check(answer)
+        return answer
+
+    def _check(self, answer: httpx.Response) -> None:
         status = answer.status_code
-        if answer.is_success or status in fine:
-            return answer
+        if answer.is_success:
+            return
         if status in _LATER or status >= 500:
-            raise _Later(status, _seconds(answer))
+            raise Later(status, _seconds(answer))
         code, message = _words(answer)
         kind = {401: Denied, 403: Denied, 404: Gone, 410: Gone}.get(status, Refused)
         raise kind(code, message)
 
     def _insist(self, ask: Callable[[], _T]) -> _T:
-        patience = _Patience(self._patience, self._stopped)
+        patience = Patience(self._patience, self._stopped)
         while True:
             try:
                 return ask()
-            except (httpx.TransportError, _Later) as error:
+            except (httpx.TransportError, Later) as error:
                 patience.wait(error)
 
 
-class _Later(Exception):  # noqa: N818
+class Later(Exception):  # noqa: N818
+    """The portal asks to be asked again."""
+
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"it answered with status {status}")
         self.pause = pause
 
 
-class _Patience:
+class Patience:
     """Waits longer and longer between tries, and no longer than it was told in all."""
 
     def __init__(self, seconds: float, stopped: threading.Event) -> None:
@@ -216,7 +256,7 @@ class _Patience:
         left = self._until - time.monotonic()
         if left <= 0:
             raise Unreachable(str(error)) from None
-        asked = error.pause if isinstance(error, _Later) else 0.0
+        asked = error.pause if isinstance(error, Later) else 0.0
         # Not all at once: a server that has just been started meets one after the other.
         pause = max(asked, self._pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
@@ -238,4 +278,6 @@ def _words(answer: httpx.Response) -> tuple[str, str]:
     if not isinstance(said, dict):
         said = {}
     message = str(said.get("message") or said.get("detail") or f"The portal answered with status {answer.status_code}.")
+    for reason in said.get("reasons", ())[:1]:  # of a refused download: where the next step is
+        message = f"{message} {reason.get('url', '')}".strip()
     return str(said.get("code", "")), message

@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import os
 import sqlite3
 import sys
 import tempfile
@@ -11,7 +10,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxr import engine
+from cxr import account, engine
+from cxr.account import Wrong as _Wrong
+from cxr.download import MODULES
 from cxr.extras import complain_of_missing
 from cxr.folder import Found, look, shown
 from cxr.memory import Memory, default_place
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from cxr.portal import Portal
     from cxr.sending import Preparation
 
-# What the extra `upload` brings.
-MODULES = {"httpx": "httpx", "tqdm": "tqdm"}
 _EPILOG = """\
-The token comes from the environment variable CXR_TOKEN or from --token-file, never from the command line, which every
-program of this machine can read. Make it under "API tokens" in the portal, with the permission "upload".
+The token comes from the environment variable CXR_TOKEN, from --token-file or from cxr login, never from the command
+line, which every program of this machine can read. Make it under "API tokens" in the portal, with the permission
+"upload".
 
 exit status: 0 every file is in the portal; 1 some were refused (each is named with its reason); 2 wrong use, token,
 batch or table: nothing was sent; 3 not finished (no connection, no room, interrupted): run the same command again.
@@ -32,16 +32,12 @@ batch or table: nothing was sent; 3 not finished (no connection, no room, interr
 _ALL, _SOME_REFUSED, _WRONG, _AGAIN = 0, 1, 2, 3
 
 
-class _Wrong(Exception):  # noqa: N818
-    """Wrong use; the message says what to do."""
-
-
 def upload(arguments: list[str]) -> int:
     """Run ``cxr upload``. Returns the exit status (`_EPILOG`)."""
     options = _parser().parse_args(arguments)
-    if complain_of_missing("upload", "upload", MODULES):
+    if complain_of_missing("upload", "", MODULES):
         return _WRONG
-    if options.deidentify and complain_of_missing("upload --deidentify", "upload,deidentify", engine.MODULES):
+    if options.deidentify and complain_of_missing("upload --deidentify", "deidentify", engine.MODULES):
         return _WRONG
     from cxr.portal import Refused, Unreachable
 
@@ -64,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("source", metavar="DIR", type=Path, help="a folder with everything below it, or a file")
-    add("--url", default=os.environ.get("CXR_URL"), help="the portal's address (or CXR_URL in the environment)")
+    add("--url", help="the portal's address (else CXR_URL in the environment, else the one of cxr login)")
     add("--token-file", metavar="FILE", type=Path, help="a file with the token (instead of CXR_TOKEN)")
     batch = parser.add_mutually_exclusive_group(required=True)
     batch.add_argument("--batch", metavar="N", type=int, help="the number of a batch that is there")
@@ -90,14 +86,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _upload(options: argparse.Namespace) -> int:
-    from cxr.portal import Portal, checked_url
+    from cxr.portal import Portal
 
     _check(options)
-    try:
-        url = checked_url(options.url)
-    except ValueError as error:
-        raise _Wrong(str(error)) from None
-    token = _token(options.token_file)
+    url = account.address(options.url)
+    token = _token(url, options.token_file)
     found = look(options.source)
     with ExitStack() as stack:
         preparation = _preparation(options, stack)
@@ -113,8 +106,6 @@ def _upload(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not options.url:
-        raise _Wrong("Say --url https://PORTAL (or CXR_URL in the environment).")
     if not options.source.exists():
         raise _Wrong("DIR does not exist.")
     if options.new_batch is not None and not (options.dataset and options.hospital and options.new_batch.strip()):
@@ -127,14 +118,10 @@ def _check(options: argparse.Namespace) -> None:
         raise _Wrong("--jobs is 1 or more, --patience 0 or more.")
 
 
-def _token(file: Path | None) -> str:
-    try:
-        token = file.read_text(encoding="ascii") if file else os.environ.get("CXR_TOKEN", "")
-    except (OSError, UnicodeError):
-        raise _Wrong("The --token-file cannot be read.") from None
-    if not token.strip() and not file and sys.stdin.isatty():
-        token = getpass.getpass("Token: ")
-    token = token.strip()
+def _token(origin: str, file: Path | None) -> str:
+    token = account.token(origin, file)
+    if not token and not file and sys.stdin.isatty():
+        token = getpass.getpass("Token: ").strip()
     if not token or not token.isascii() or not token.isprintable():
         raise _Wrong("There is no token. Put it into the environment as CXR_TOKEN, or into a --token-file.")
     return token
