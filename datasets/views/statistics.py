@@ -15,7 +15,10 @@ def _release(request: HttpRequest, slug: str, version: str) -> Release:
     releases = selectors.published().filter(
         dataset__in=policies.visible(request.user), dataset__kind=Dataset.Kind.RADIOGRAPHS
     )
-    return get_object_or_404(releases.select_related("dataset"), dataset__slug=slug, version=version)
+    release = get_object_or_404(releases.select_related("dataset"), dataset__slug=slug, version=version)
+    if release.about.get("labels_only"):  # it tells of diagnoses alone, not of people and hospitals
+        raise Http404
+    return release
 
 
 @require_safe

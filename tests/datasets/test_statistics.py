@@ -265,6 +265,16 @@ def test_statistics_are_for_whoever_may_see_the_dataset(client: Client, library:
         assert client.get(reverse(f"datasets:{name}", args=["polcovid", "1.0", *args])).status_code == 404
 
 
+def test_a_release_of_labels_alone_tells_nothing_of_people(client: Client, library: Library) -> None:
+    library.add(1)
+    release = library.publish()
+    release.about = {**release.about, "labels_only": True}
+    release.save()
+    for name, args in (("statistics", []), ("statistics_table", ["age"]), ("statistics_chart", ["sex"])):
+        assert client.get(reverse(f"datasets:{name}", args=["polcovid", "1.0", *args])).status_code == 404
+    assert "/statistics/" not in page(client, "datasets:release", "polcovid", "1.0")
+
+
 def test_queries_do_not_grow_with_the_images(client: Client, library: Library) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
