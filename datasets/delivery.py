@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from accounts.models import AccessGrant, User
 from datasets import services
+from datasets.errors import ArchiveGone
 from datasets.models import Archive, Download
 from datasets.ranges import ByteRange, Unsatisfiable, parse
 from datasets.throttle import seconds_to_wait
@@ -51,9 +52,13 @@ def deliver(request: HttpRequest | Request, user: User, archive: Archive, grant:
         return HttpResponse(text, status=429, headers={"Retry-After": str(wait)}, content_type="text/plain")
     if settings.CXR_S3_BUCKET:
         # The address opens the whole file, whatever was asked for: so that is what is recorded.
-        services.start_download(user=user, archive=archive, grant=grant, span=ByteRange(0, size - 1))
+        span = ByteRange(0, size - 1)
+    try:
+        download = services.start_download(user=user, archive=archive, grant=grant, span=span)
+    except ArchiveGone as gone:
+        return HttpResponse(str(gone), status=410, content_type="text/plain; charset=utf-8")
+    if settings.CXR_S3_BUCKET:
         return _from_s3(archive)
-    download = services.start_download(user=user, archive=archive, grant=grant, span=span)
     if settings.CXR_ACCEL_PREFIX:
         response = _headed(_by_nginx(archive, download), archive, etag)
         del response["Accept-Ranges"]  # nginx sends one of its own

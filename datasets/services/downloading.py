@@ -5,25 +5,35 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import AccessGrant, User
 from audit.services import record
+from datasets.errors import ArchiveGone
 from datasets.models import Archive, Download, Release
 from datasets.ranges import ByteRange
 
 CHUNK = 128 * 1024  # bytes
+CHECK = 64  # chunks: every 8 MiB
 
 
 @transaction.atomic
 def start_download(*, user: User, archive: Archive, grant: AccessGrant, span: ByteRange) -> Download:
-    """Records that `user` is about to get the bytes `span` of `archive`; called before the first byte leaves."""
+    """Records that `user` is about to get the bytes `span` of `archive`; called before the first byte leaves.
+
+    Raises ArchiveGone where it was withdrawn meanwhile."""
     download = Download.objects.create(
         user=user, archive=archive, grant=grant, first_byte=span.first, last_byte=span.last
     )
+    # A withdrawal locks the archive before it looks who has it: it sees this row and tells this person, or this row
+    # comes after it and sees what it did.
+    if not _is_ready(archive.pk):
+        raise ArchiveGone(_("This file was withdrawn, because an image in it was. A later version has the rest."))
     record(
         "download.started",
         actor=user,
@@ -34,6 +44,10 @@ def start_download(*, user: User, archive: Archive, grant: AccessGrant, span: By
         last_byte=span.last,
     )
     return download
+
+
+def _is_ready(archive_id: UUID) -> bool:
+    return Archive.objects.filter(pk=archive_id, status=Archive.Status.READY).exists()
 
 
 def refuse_download(*, user: User, archive: Archive, codes: Sequence[str]) -> None:
@@ -62,7 +76,8 @@ def finish_download(download: Download, bytes_sent: int) -> None:
 
 
 class Delivery(Iterator[bytes]):
-    """The bytes of a download, in chunks of CHUNK. The server closes it at the end or when the client is gone.
+    """The bytes of a download, in chunks of CHUNK. The server closes it at the end or when the client is gone. It ends
+    early, short of what was promised, when the archive is withdrawn: that is looked up every CHECK chunks.
 
     A class and not a generator: `close` must run even if the server never asked for the first chunk.
     """
@@ -71,12 +86,16 @@ class Delivery(Iterator[bytes]):
         self._file, self._download = file, download
         self._left = download.last_byte - download.first_byte + 1
         self._sent = self._on_the_way = 0
+        self._chunks = 0
         self._closed = False
         file.seek(download.first_byte)
 
     def __next__(self) -> bytes:
         # The server comes back only after it has passed on what it got.
         self._sent, self._on_the_way = self._sent + self._on_the_way, 0
+        self._chunks += 1
+        if self._chunks % CHECK == 0 and not _is_ready(self._download.archive_id):
+            raise StopIteration
         data = self._file.read(min(CHUNK, self._left))
         if not data:
             raise StopIteration

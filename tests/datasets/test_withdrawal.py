@@ -4,25 +4,32 @@ import io
 import threading
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.files.storage import storages
+from django.core.management import CommandError
 from django.db import connection
+from PIL import Image
 
 from accounts.models import Notice
 from accounts.tasks import send_mail
 from audit.models import Event
 from datasets import services
-from datasets.models import Archive, Radiograph, Release, Tombstone, Withdrawal
+from datasets.errors import ArchiveGone
+from datasets.models import Archive, Download, Radiograph, Release, Tombstone, Withdrawal
 from datasets.policies import may_download
-from datasets.selectors import latest_release
-from datasets.services import building
+from datasets.ranges import ByteRange
+from datasets.selectors import current_masks, latest_release
+from datasets.selectors.holding import holders
+from datasets.services import building, downloading
 from datasets.services.patching import order_patches
 from datasets.services.withdrawing import finish_withdrawal, sweep_withdrawals, withdraw_images
 from tests.datasets.holders import downloader, grant
-from tests.datasets.library import Library, content
+from tests.datasets.library import Library, content, new_file
+from tests.datasets.masks import Folder, picture
 from tests.people import People
 
 Status = Archive.Status
@@ -33,6 +40,16 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The mails as they go out: the worker's task runs at once."""
     monkeypatch.setattr(send_mail, "delay", send_mail)
     return mail.outbox
+
+
+@pytest.fixture
+def folder(tmp_path: Path, library: Library) -> Folder:
+    (tmp_path / "folder").mkdir()
+    return Folder(tmp_path / "folder", library)
+
+
+def publish_masks(folder: Folder) -> Release:
+    return services.publish_release(manager=folder.manager, dataset=folder.dataset, version="1.0", changes="First.")
 
 
 def withdraw(library: Library, *images: Any, reason: str = "consent", finish: bool = True) -> Withdrawal:
@@ -416,3 +433,92 @@ def test_two_managers_at_the_same_time() -> None:
     assert latest is not None
     assert latest.items.filter(tombstone=None).count() == latest.items.count() == 1
     assert set(patches.values_list("status", flat=True)) == {"published"}
+
+
+def test_a_hand_drawn_mask_leaves_its_collection(library: Library, folder: Folder) -> None:
+    folder.row(set="train", patient="a")
+    folder.row(set="test", patient="b")
+    folder.run()
+    dataset = folder.dataset
+    release = build(publish_masks(folder))
+    gone = dataset.entries.get(filename="m0.png")
+    reader = downloader(library, named(release, "ours-masks.zip"))
+    withdrawal = withdraw(library, gone, reason="wrong")
+    assert holders(withdrawal) == {reader.pk}
+    assert {"ours-masks.zip", "segmentation.csv", "details.csv"} <= {
+        name for name, state in states(release).items() if state == "withdrawn"
+    }
+    assert not storages["library"].exists(str(gone.mask.name))
+    patch = build(Release.objects.get(dataset=dataset, version="1.0.1"))
+    assert (patch.status, patch.items.get().filename) == (Release.Status.PUBLISHED, "m1.png")
+    assert list(current_masks(dataset).values_list("filename", flat=True)) == ["m1.png"]
+    with pytest.raises(services.DatasetError, match="already"):
+        withdraw(library, gone)
+    with pytest.raises(CommandError):
+        folder.run("--replace")
+    assert "was withdrawn" in folder.said
+
+
+def test_a_consent_takes_the_radiograph_and_the_masks_drawn_on_it(library: Library, folder: Folder) -> None:
+    out = io.BytesIO()
+    Image.fromarray(picture(7)).save(out, format="PNG")
+    radiograph = library.add(image=new_file(out.getvalue()), width=320, height=340)
+    library.add(1)
+    folder.row(radiograph=radiograph.filename, set="train")
+    folder.row(set="test")
+    folder.run(*folder.with_images())
+    radiographs, masks = library.publish(), build(publish_masks(folder))
+    entry = radiograph.segmentation_entries.get()
+    withdraw(library, entry, reason="identity")
+    assert set(Tombstone.objects.values_list("dataset__slug", flat=True)) == {"polcovid", "masks"}
+    assert holds(radiographs, radiograph.filename) == []
+    assert holds(masks, entry.filename) == []
+    assert set(Release.objects.values_list("dataset__slug", "version")) == {
+        ("polcovid", "1.0"), ("polcovid", "1.0.1"), ("masks", "1.0"), ("masks", "1.0.1"),
+    }  # fmt: skip
+
+
+def test_a_poor_mask_goes_without_its_radiograph(library: Library, folder: Folder) -> None:
+    out = io.BytesIO()
+    Image.fromarray(picture(7)).save(out, format="PNG")
+    radiograph = library.add(image=new_file(out.getvalue()), width=320, height=340)
+    folder.row(radiograph=radiograph.filename, set="train")
+    folder.run(*folder.with_images())
+    withdraw(library, radiograph.segmentation_entries.get(), reason="other")
+    radiograph.refresh_from_db()
+    assert radiograph.status == Radiograph.Status.ACCEPTED
+    assert storages["library"].exists(str(radiograph.file.name))
+
+
+def test_a_download_that_begins_in_the_same_moment_is_refused(library: Library) -> None:
+    gone = library.add(1)
+    archive = named(library.publish(), "NORMAL-radiographs.zip")
+    user = library.people.researcher()
+    given = grant(user, library.dataset)
+    old = Archive.objects.get(pk=archive.pk)  # as the view has loaded it
+    withdraw(library, gone)
+    with pytest.raises(ArchiveGone):
+        services.start_download(user=user, archive=old, grant=given, span=ByteRange(0, 1))
+    assert not Download.objects.exists()
+    assert not Event.objects.filter(action="download.started").exists()
+
+
+def test_a_download_that_is_going_on_stops(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloading, "CHUNK", 100)
+    monkeypatch.setattr(downloading, "CHECK", 2)
+    gone = library.add(1)
+    archive = named(library.publish(), "NORMAL-radiographs.zip")
+    user = library.people.researcher()
+    given = grant(user, library.dataset)
+    assert archive.size is not None
+    span = ByteRange(0, archive.size - 1)
+    download = services.start_download(user=user, archive=archive, grant=given, span=span)
+    with storages["archives"].open(str(archive.file.name)) as file:
+        delivery = services.Delivery(file, download)
+        assert len(next(delivery)) == 100
+        withdraw(library, gone, finish=False)
+        assert list(delivery) == []
+        delivery.close()
+    download.refresh_from_db()
+    assert download.bytes_sent == 100
+    assert holders(Withdrawal.objects.get()) == {user.pk}

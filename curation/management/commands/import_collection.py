@@ -28,7 +28,8 @@ POLL_SECONDS = 1.0
 class Command(BaseCommand):
     help = (
         "Imports the radiographs that DIR/index.csv lists (filename, label3, patient, split, sex, age; where given, "
-        "findings: codes with ; between). It can be stopped and started again: what is there already is skipped. Workers have to run for the files to move on."
+        "findings: codes with ; between). It can be stopped and started again: what is there already is "
+        "skipped. Workers have to run for the files to move on."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
