@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accounts import institutions
 from accounts.models import Hospital, HospitalMembership, User
 
 
@@ -62,6 +63,7 @@ def ensure_people() -> dict[str, User]:
                 password(),
                 name=role.name,
                 institution="Demo Institute",
+                affiliation=institutions.named("Demo Institute"),
                 country="PL",
                 purpose="Looking at the demo.",
                 **dict.fromkeys(role.flags, True),

@@ -55,7 +55,7 @@ def _log_in(page: Page, email: str) -> None:
     page.goto("/accounts/login/")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign In").click()
+    page.get_by_role("main").get_by_role("button", name="Sign In", exact=True).click()
     expect(page.get_by_role("main")).not_to_contain_text("Forgot")
 
 
@@ -89,7 +89,7 @@ def _prepare(manager: Page, portal: Installation) -> None:
     expect(manager.get_by_role("main")).to_contain_text("Lungs of Gdańsk")
     manager.goto("/manage/people/")
     manager.get_by_label("E-mail address").fill("desk@hospital.example")
-    manager.locator("main select[name=hospital]").select_option(index=1)
+    manager.locator("main input[name=hospitals]").first.check()
     manager.get_by_role("button", name=re.compile("nvit")).click()
 
 

@@ -29,6 +29,7 @@ print(json.dumps({
     "invitation": INVITATION_SECRET,
     "release": world.release.pk,
     "request": world.request.pk,
+    "person": world.hospital_user.pk,
 }))
 """
 PAGES: dict[str, tuple[str, ...]] = {
@@ -39,6 +40,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/datasets/example/releases/1.0/",
         "/accounts/signup/",
         "/accounts/login/",
+        "/accounts/login/code/",
         "/accounts/password/reset/",
         "/accounts/confirm-email/",
         "/invitations/{invitation}/",
@@ -81,6 +83,11 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/manage/requests/",
         "/manage/requests/{request}/",
         "/manage/people/",
+        "/manage/people/{person}/",
+        "/manage/institutions/",
+        "/me/details/",
+        "/accounts/2fa/",
+        "/accounts/sessions/",
         "/manage/hospitals/new",
         "/manage/pacs/",
         "/manage/pacs/new",

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts import institutions
 from accounts.models import User
 from audit.services import record
 
@@ -51,7 +52,13 @@ class Command(BaseCommand):
             validate_password(password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        user = User.objects.create_user(email, password, name=options["name"], institution=options["institution"])
+        user = User.objects.create_user(
+            email,
+            password,
+            name=options["name"],
+            institution=options["institution"],
+            affiliation=institutions.named(options["institution"]),
+        )
         # Whoever runs commands on the server vouches for the address.
         EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
         record("person.added", about=user)
