@@ -38,6 +38,7 @@ class DecisionForm(forms.Form):
         label=_("Template"),
         queryset=ReasonTemplate.objects.none(),
         required=False,
+        empty_label=_("No template"),
         help_text=_("“Use the template” puts its words below, where you can change them. Nothing is decided by that."),
     )
     reason = forms.CharField(
@@ -61,6 +62,7 @@ class DecisionForm(forms.Form):
         fields["groups"].queryset = groups
         fields["contents"].choices = [(code, label) for code, label in Content.choices if code in asked.contents]
         fields["template"].queryset = templates
+        fields["groups"].needed_later = fields["contents"].needed_later = True  # where it is granted
         if asked.dataset.is_segmentation:
             del self.fields["groups"]
         if not templates:

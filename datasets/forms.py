@@ -52,6 +52,8 @@ class AccessRequestForm(forms.Form):
             fields["contents"].help_text = ""
         if renews is None:
             del fields["achieved"]
+        for field in fields.values():
+            field.needed_later = True  # a draft lacks it, a request does not
 
     def clean(self) -> dict[str, Any]:
         return {"groups": [], "achieved": "", **(super().clean() or {})}

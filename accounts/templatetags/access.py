@@ -10,4 +10,4 @@ register = template.Library()
 @register.filter
 def content_labels(contents: Iterable[str]) -> str:
     """The contents of a request or grant in words, in their usual order."""
-    return ", ".join(str(label) for code, label in Content.choices if code in contents) or "–"
+    return "; ".join(str(label) for code, label in Content.choices if code in contents) or "–"
