@@ -122,16 +122,19 @@ def add_radiograph(
                 kind=LungMask.Kind.MODEL,
                 model_version=model_version,
                 confidence=confidence,
-                file=shelf.put("mask.png", mask),
+                file=(mask_path := shelf.put("mask.png", mask)),
                 sha256=mask.sha256,
+                size=shelf.storage.size(mask_path),
             )
         if region is not None and region_mask is not None:
             LungRegion.objects.create(
                 radiograph=radiograph,
-                image=shelf.put("region.png", region),
+                image=(image_path := shelf.put("region.png", region)),
                 image_sha256=region.sha256,
-                mask=shelf.put("region_mask.png", region_mask),
+                image_size=shelf.storage.size(image_path),
+                mask=(mask_path := shelf.put("region_mask.png", region_mask)),
                 mask_sha256=region_mask.sha256,
+                mask_size=shelf.storage.size(mask_path),
                 transform=transform or {},
             )
         if findings:
