@@ -56,10 +56,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Described:
-    """A number in a class."""
+    """A number in a class; where it is not `counted`, how many are known is not told."""
 
     label: str
     summary: Summary
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,14 +117,15 @@ def _statistics(release: Release, least: int) -> Statistics:
     hospitals, pooled = _hospitals(classes, counts, least)
     ages, without_age = _numbers(release, "age", classes)
     years, without_years = _numbers(release, "smoke_packyears", classes)
+    described = _described(ages, without_age, least)
     return Statistics(
         hospitals=hospitals,
         sex=_by_class(release, "sex", classes, SEXES, least),
         smoking=_by_class(release, "smoke", classes, SMOKING, least),
-        ages=_described(ages, without_age, least),
+        ages=described,
         packyears=_described(years, without_years, least),
-        histogram=_histogram(ages, least),
-        comparison=compare(ages),
+        histogram=_histogram({line.label: ages[line.label] for line in described if line.counted}, least),
+        comparison=compare({label: counts if counts.total() >= least else {} for label, counts in ages.items()}),
         least=least,
         pooled=pooled,
     )
@@ -153,15 +155,16 @@ def _numbers(release: Release, key: str, classes: list[str]) -> tuple[Numbers, C
 
 
 def _described(known: Numbers, missing: Counter[str], least: int) -> list[Described]:
-    """The extremes are those of single people: they are told only where single images are."""
+    """Extremes are those of single people: they are told only where single images are. Quartiles and means are told
+    where each quarter holds enough images."""
     found = []
     for label, counts in known.items():
         summary = summarise(counts, missing[label])
-        if summary.known < least:
+        if summary.known < 4 * least:
             summary = Summary(summary.known, summary.missing)
         elif least:
             summary = replace(summary, minimum=None, maximum=None)
-        found.append(Described(label, summary))
+        found.append(Described(label, summary, not _small({"known": summary.known, "missing": summary.missing}, least)))
     return found
 
 

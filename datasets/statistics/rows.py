@@ -44,8 +44,8 @@ def _summary_row(line: Described) -> dict[str, Any]:
     summary = line.summary
     return {
         "class": line.label,
-        "known": summary.known,
-        "missing": summary.missing,
+        "known": summary.known if line.counted else None,
+        "missing": summary.missing if line.counted else None,
         "min": summary.minimum,
         "lower_quartile": summary.lower,
         "median": summary.median,

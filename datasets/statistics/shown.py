@@ -7,9 +7,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from datasets.statistics.charts import Bar, Group, grouped_bars, histograms
 from datasets.models.collection import Sex, Smoking
 from datasets.selectors.statistics import POOLED, UNKNOWN, Described, Statistics, Table
+from datasets.statistics.charts import Bar, Group, grouped_bars, histograms
 from imaging.statistics import LEAST_KNOWN, Comparison
 
 SIGNIFICANT = 0.05
@@ -145,7 +145,8 @@ def _described(name: str, title: str, lines: list[Described]) -> Shown:
             mean = f"{mean} ± {_decimal(summary.deviation)}"
         numbers = (summary.minimum, summary.lower, summary.median, summary.upper, summary.maximum)
         cells = (_decimal(value, 0 if value is None or value == int(value) else 1) for value in numbers)
-        rows.append([line.label, _count(summary.known), _count(summary.missing), *cells, mean])
+        known = [_count(summary.known), _count(summary.missing)] if line.counted else ["–", "–"]
+        rows.append([line.label, *known, *cells, mean])
     return Shown(name, title, headings, rows)
 
 

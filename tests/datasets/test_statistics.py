@@ -234,8 +234,8 @@ def small(library: Library, least: int) -> selectors.Statistics:
     return selectors.statistics(release)
 
 
-def test_small_counts_are_told_less_finely_where_the_dataset_asks_for_it(library: Library) -> None:
-    found = small(library, 5)
+def test_small_counts_are_told_less_finely_where_the_dataset_asks_for_it(client: Client, library: Library) -> None:
+    found = small(library, 4)
     # Hospital 8 shares its line with the next smallest, so that no sum gives its count away.
     assert [(line.label == POOLED, [cell.count for cell in line.cells]) for line in found.hospitals.lines] == [
         (False, [6, 6]),
@@ -244,10 +244,26 @@ def test_small_counts_are_told_less_finely_where_the_dataset_asks_for_it(library
     assert found.pooled == 2
     assert found.hospitals.totals == [17, 6]
     assert [len(line.cells) for line in found.sex.lines] == [3, 0]  # one man with COVID-19 beside five women
-    assert {(line.summary.minimum, line.summary.maximum) for line in found.ages} == {(None, None)}
-    assert found.ages[0].summary.median is not None
+    normal, covid = (line.summary for line in found.ages)
+    assert (normal.minimum, normal.maximum, normal.median is None) == (None, None, False)
+    assert covid.median is None  # a quarter of six is fewer than four
     shown = {count for counts in found.histogram.counts.values() for count in counts}
-    assert all(count == 0 or count >= 5 for count in shown)
+    assert shown
+    assert all(count == 0 or count >= 4 for count in shown)
+    hidden = [row for row in lines(client, "hospitals") if row["hospital"] == "2 hospitals"]
+    assert [row["images"] for row in hidden] == ["11", "0"]
+    assert "counts below 4 are not told" in page(client, "datasets:statistics", "polcovid", "1.0")
+
+
+def test_how_many_are_known_is_not_told_where_few_are_or_few_are_not(client: Client, library: Library) -> None:
+    for age in (20, 30, 40, 50, 60, 70, None):
+        library.add(1, demographics={"sex": "F", "age": age})
+    library.publish()
+    Dataset.objects.update(least_cell=5)
+    (row,) = lines(client, "age")
+    assert (row["known"], row["missing"], row["median"]) == ("", "", "")
+    assert {cell["images"] for cell in lines(client, "sex")} == {"7", "0"}
+    assert lines(client, "age-distribution") == []  # its sum would tell
 
 
 def test_every_count_is_told_where_the_dataset_asks_for_nothing(library: Library) -> None:
