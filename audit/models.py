@@ -9,12 +9,12 @@ class Event(models.Model):
 
     number = models.PositiveBigIntegerField(_("number"), unique=True)
     at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
-    actor_id = models.BigIntegerField(_("person"), null=True, blank=True, db_index=True)
-    action = models.CharField(_("action"), max_length=64, db_index=True)
+    actor_id = models.BigIntegerField(_("person"), null=True, blank=True)
+    action = models.CharField(_("action"), max_length=64)
     object_type = models.CharField(_("object"), max_length=64, blank=True)
     object_id = models.CharField(_("object id"), max_length=64, blank=True)
     dataset_id = models.BigIntegerField(
-        _("dataset"), null=True, blank=True, db_index=True, help_text=_("Of what it is about, where that is known.")
+        _("dataset"), null=True, blank=True, help_text=_("Of what it is about, where that is known.")
     )
     data = models.JSONField(
         _("details"), default=dict, help_text=_("Ids, counts and codes; never anything identifying.")
@@ -24,7 +24,13 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        indexes = [models.Index(fields=["object_type", "object_id"])]
+        # With the number behind, so that the newest of one person, action, dataset or thing are found without sorting.
+        indexes = [
+            models.Index(fields=["actor_id", "number"]),
+            models.Index(fields=["action", "number"]),
+            models.Index(fields=["dataset_id", "number"]),
+            models.Index(fields=["object_type", "object_id", "number"]),
+        ]
         verbose_name = _("event")
         verbose_name_plural = _("events")
 

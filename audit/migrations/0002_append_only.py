@@ -11,6 +11,7 @@ def lower_it(apps, schema_editor):
     lower_guard(schema_editor.connection)
 
 
+# Going back loses the column that is part of the newer hashes: the older program then calls these rows changed.
 class Migration(migrations.Migration):
     dependencies = [
         ("audit", "0001_initial"),
