@@ -1,8 +1,9 @@
 from django.urls import path
 
-from datasets import api, api_described, api_findings, api_reports
+from datasets import api, api_cohorts, api_described, api_findings, api_reports
 
 urlpatterns = [
+    path("cohorts/<str:identifier>/", api_cohorts.CohortDetail.as_view(), name="cohort"),
     *api_described.api,
     path("datasets/", api.DatasetList.as_view(), name="datasets"),
     path("datasets/<slug:slug>/", api.DatasetDetail.as_view(), name="dataset"),

@@ -1,4 +1,5 @@
 from datasets.models.citation import Citation
+from datasets.models.cohort import Cohort
 from datasets.models.collection import Dataset, DiagnosisGroup, Finding, LungMask, LungRegion, Patient, Radiograph
 from datasets.models.counts import DailyCount
 from datasets.models.quality import QualityDistribution
@@ -9,6 +10,7 @@ from datasets.models.withdrawal import ImageReport, Tombstone, Withdrawal
 __all__ = [
     "Archive",
     "Citation",
+    "Cohort",
     "DailyCount",
     "Dataset",
     "DiagnosisGroup",

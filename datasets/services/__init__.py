@@ -3,6 +3,7 @@
 from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
 from datasets.services.catalogue import Group, create_dataset, update_dataset
+from datasets.services.cohorts import save_cohort
 from datasets.services.counting import count_download, count_view
 from datasets.services.downloading import Delivery, note_links, read_delivery_logs, refuse_download, start_download
 from datasets.services.library import Facts, NewFile, add_radiograph, withdraw_radiograph
@@ -28,6 +29,7 @@ __all__ = [
     "recount_scores",
     "refuse_download",
     "retry_archive",
+    "save_cohort",
     "start_download",
     "sweep_archives",
     "update_dataset",

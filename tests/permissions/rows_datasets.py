@@ -16,6 +16,7 @@ from datasets.models import (
     SegmentationSource,
     Withdrawal,
 )
+from datasets.services import save_cohort
 from tests.permissions.rows import Row
 from tests.world import World, png
 
@@ -60,6 +61,15 @@ def own_link(world: World) -> dict[str, Any]:
 def link_of_other_group(world: World) -> dict[str, Any]:
     path = links.address(world.granted, world.other_archive, world.grant)
     return {"token": path.split("/")[2], "filename": world.other_archive.filename}
+
+
+def kept_cohort(world: World) -> dict[str, Any]:
+    found = save_cohort(user=world.granted, release=world.release, filters={"quality": ["Good"]})
+    return {"identifier": found.identifier}
+
+
+def new_cohort(world: World) -> dict[str, Any]:
+    return {"quality": ["Good"]}
 
 
 def collection(world: World) -> dict[str, Any]:
@@ -197,6 +207,10 @@ ROWS = [
     Row("datasets:commands", "login 403 200 403 403 403 403 403", "POST", release),
     # A link opens its file for whoever has it, as the person who made it, and only what that person may have.
     Row("datasets:link", "200", args=own_link),
+    Row("datasets:cohort_new", "login 200 200 200 200 200 200 200", args=release),
+    Row("datasets:cohort_new", "login 302 302 302 302 302 302 302", "POST", release, new_cohort),
+    Row("datasets:cohort", "200", args=kept_cohort),
+    Row("api:cohort", "200", args=kept_cohort),
     Row("datasets:link", "403", args=link_of_other_group),
     Row("datasets:manage", "login 403 403 403 403 403 403 200"),
     Row("datasets:new", "login 403 403 403 403 403 403 200"),

@@ -10,6 +10,7 @@ from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from cxr import account
 from cxr.catalogue import RemoteFile, find_release, size_words
@@ -36,6 +37,7 @@ exit status: 0 everything is there; 1 some files were refused (each is named wit
 dataset; 3 not finished (no connection, no room, interrupted): run the same command again.
 """
 _ALL, _SOME_REFUSED, _WRONG, _AGAIN = 0, 1, 2, 3
+_COHORT = "cohort:"
 
 
 def download(arguments: list[str]) -> int:
@@ -47,7 +49,11 @@ def download(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("dataset", metavar="DATASET[@VERSION]", help="as cxr datasets lists it; without a version the latest")
+    add(
+        "dataset",
+        metavar="DATASET[@VERSION]",
+        help="as cxr datasets lists it, or cohort:ID; without a version the latest",
+    )
     add("folder", metavar="DIR", type=Path, help="where to; made if it is not there")
     add(
         "--group",
@@ -84,6 +90,8 @@ def download(arguments: list[str]) -> int:
 
 
 def _download(options: argparse.Namespace, portal: "Portal") -> int:
+    if options.dataset.startswith(_COHORT):
+        _of_cohort(options, portal)
     release = find_release(portal, options.dataset)
     groups = {release.classes.get(group, group).casefold() for group in options.group}
     contents = {content.casefold() for content in options.content}
@@ -124,6 +132,19 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
         zips = [holding.path(safe_name(file.name)) for file in mine if file.name.endswith(".zip")]
         print(f"{sum(extract(path, holding, wanted) for path in zips)} files taken out of {len(zips)} ZIP files.")
     return status
+
+
+def _of_cohort(options: argparse.Namespace, portal: "Portal") -> None:
+    """Puts the release and the condition of a kept cohort into the options. Raises Wrong where there is none."""
+    from cxr.portal import Gone
+
+    if options.where is not None:
+        raise account.Wrong("A cohort has its own condition: leave --where out.")
+    try:
+        cohort = portal.get(f"/api/v1/cohorts/{quote(options.dataset.removeprefix(_COHORT), safe='')}/")
+    except Gone:
+        raise account.Wrong(f"There is no {shown(options.dataset)} (or not for you).") from None
+    options.dataset, options.where = f"{cohort['dataset']}@{cohort['version']}", str(cohort["where"])
 
 
 def _reopened(portal: "Portal", options: argparse.Namespace) -> "Portal":

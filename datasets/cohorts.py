@@ -1,0 +1,57 @@
+"""Custom cohorts: conditions on the metadata of a release.
+
+A condition is a dict: by column of CHOICES a list of values, of which an image has to have one; by RANGES a lowest and
+a highest number (both count). What is unknown of an image fits no condition on it. An empty dict is the whole release.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from datasets.models import Release, ReleaseItem
+
+CHOICES = ("class_id", "quality", "sex", "hospital_id", "smoke", "subtype", "set")
+RANGES = ("age", "smoke_packyears")
+Filters = dict[str, list[Any]]
+
+
+def matching(release: Release, filters: Filters) -> QuerySet[ReleaseItem]:
+    """The images of the release that fit and are not withdrawn."""
+    found = Q(tombstone=None)
+    for column, values in filters.items():
+        if column in CHOICES:
+            found &= Q(**{f"metadata__{column}__in": values})
+        else:
+            # Both ends: in PostgreSQL's order of JSON null and text would be below or above a single one.
+            lowest, highest = values
+            found &= Q(**{f"metadata__{column}__gte": lowest, f"metadata__{column}__lte": highest})
+    return ReleaseItem.objects.filter(found, release=release)
+
+
+def values(release: Release, column: str) -> list[Any]:
+    """What stands in a column of the release, sorted; without what is unknown."""
+    items = ReleaseItem.objects.filter(release=release, tombstone=None).order_by()
+    return sorted(
+        {value for value in items.values_list(f"metadata__{column}", flat=True).distinct() if value is not None}
+    )
+
+
+def identifier(release: Release, filters: Filters) -> str:
+    """The same condition on the same release has the same identifier, whoever saves it."""
+    content = json.dumps([release.dataset.slug, release.version, filters], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return f"{release.dataset.slug}-{release.version}-c{digest}"
+
+
+def where(filters: Filters) -> str:
+    """The condition as `cxr download --where` takes it."""
+    parts = []
+    for column, chosen in sorted(filters.items()):
+        if column in CHOICES:
+            words = ", ".join(str(value) if isinstance(value, int) else f'"{value}"' for value in chosen)
+            parts.append(f"{column} in ({words})")
+        else:
+            parts.append(f"{column} >= {chosen[0]:g} and {column} <= {chosen[1]:g}")
+    return " and ".join(parts)

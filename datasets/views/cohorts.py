@@ -1,0 +1,153 @@
+"""Custom cohorts: choosing images by their metadata, and the page that is cited."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.policies import is_person, required
+from datasets import cohorts, policies, selectors, services
+from datasets.errors import DatasetError
+from datasets.models import Cohort, Dataset, Release
+from datasets.models.collection import Quality, Sex, Smoking
+
+LABELS = {
+    "class_id": gettext_lazy("Class"),
+    "quality": gettext_lazy("Quality"),
+    "sex": gettext_lazy("Sex"),
+    "age": gettext_lazy("Age"),
+    "hospital_id": gettext_lazy("Hospital"),
+    "smoke": gettext_lazy("Smoking"),
+    "smoke_packyears": gettext_lazy("Pack-years"),
+    "subtype": gettext_lazy("Subtype"),
+    "set": gettext_lazy("Set"),
+}
+_HIGHEST = {"age": 90, "smoke_packyears": 300}
+
+
+class CohortForm(forms.Form):
+    """Boxes for what the release has; from and to for numbers."""
+
+    def __init__(self, *args: Any, release: Release, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for column in cohorts.CHOICES:
+            if choices := _choices(release, column):
+                self.fields[column] = forms.TypedMultipleChoiceField(
+                    label=LABELS[column],
+                    choices=choices,
+                    coerce=type(choices[0][0]),
+                    required=False,
+                    widget=forms.CheckboxSelectMultiple,
+                )
+        for column in cohorts.RANGES:
+            limits = {"min_value": 0, "max_value": _HIGHEST[column], "required": False}
+            self.fields[f"{column}_from"] = forms.IntegerField(
+                label=_("%(what)s from") % {"what": LABELS[column]}, **limits
+            )
+            self.fields[f"{column}_to"] = forms.IntegerField(
+                label=_("%(what)s to") % {"what": LABELS[column]}, **limits
+            )
+
+    def filters(self) -> cohorts.Filters:
+        found: cohorts.Filters = {
+            column: sorted(self.cleaned_data[column]) for column in cohorts.CHOICES if self.cleaned_data.get(column)
+        }
+        for column in cohorts.RANGES:
+            lowest, highest = self.cleaned_data.get(f"{column}_from"), self.cleaned_data.get(f"{column}_to")
+            if lowest is not None or highest is not None:
+                found[column] = [lowest or 0, _HIGHEST[column] if highest is None else highest]
+        return found
+
+
+def _choices(release: Release, column: str) -> list[tuple[Any, str]]:
+    names: dict[Any, str] = {
+        **{choice.value: str(choice.label) for kind in (Quality, Sex, Smoking) for choice in kind},
+    }
+    found = cohorts.values(release, column)
+    if column == "class_id":
+        names = {group.class_id: group.label for group in release.dataset.groups.all()}
+    elif column == "hospital_id":
+        items = release.items.order_by().values_list("metadata__hospital_id", "metadata__hospital_eng").distinct()
+        names = {number: f"{number} {name or ''}".strip() for number, name in items}
+    return [(value, names.get(value, str(value))) for value in found]
+
+
+def _shown(count: int, dataset: Dataset) -> str:
+    """A count for everybody: small ones could point at a person."""
+    if 0 < count < dataset.least_cell:
+        return _("fewer than %(number)s") % {"number": dataset.least_cell}
+    return f"{count:,}"
+
+
+def _release(request: HttpRequest, slug: str, version: str) -> Release:
+    releases = selectors.published().filter(dataset__in=policies.visible(request.user))
+    return get_object_or_404(
+        releases.select_related("dataset__agreement"),
+        dataset__slug=slug,
+        dataset__kind=Dataset.Kind.RADIOGRAPHS,
+        version=version,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(is_person)
+def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    """The conditions and how many images fit; POST keeps them."""
+    release = _release(request, slug, version)
+    form = CohortForm(request.POST if request.method == "POST" else request.GET, release=release)
+    filters = form.filters() if form.is_valid() else {}
+    if request.method == "POST" and form.is_valid():
+        try:
+            cohort = services.save_cohort(user=request.user, release=release, filters=filters)  # type: ignore[arg-type]
+        except DatasetError as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect("datasets:cohort", identifier=cohort.identifier)
+    images = cohorts.matching(release, filters).count() if form.is_valid() else 0
+    context = {
+        "dataset": release.dataset,
+        "release": release,
+        "form": form,
+        "images": _shown(images, release.dataset),
+        "where": cohorts.where(filters),
+        "chosen": [(name, value) for name in form.fields for value in form.data.getlist(name) if value],
+    }
+    return render(request, "datasets/cohort_build.html", context)
+
+
+@require_safe
+def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
+    """What is cited: the condition and the count, for everybody who sees the dataset; no file names."""
+    found = get_object_or_404(
+        Cohort.objects.select_related("release__dataset").filter(
+            release__in=selectors.published(), release__dataset__in=policies.visible(request.user)
+        ),
+        identifier=identifier,
+    )
+    release = found.release
+    by_class = []
+    for group in release.dataset.groups.all():
+        if count := cohorts.matching(release, found.filters).filter(group=group).count():
+            by_class.append((group, _shown(count, release.dataset)))
+    context = {
+        "cohort": found,
+        "dataset": release.dataset,
+        "release": release,
+        "images": _shown(found.images, release.dataset),
+        "by_class": by_class,
+        "conditions": [_words(release, column, chosen) for column, chosen in found.filters.items()],
+        "where": cohorts.where(found.filters),
+        "address": request.build_absolute_uri(),
+    }
+    return render(request, "datasets/cohort.html", context)
+
+
+def _words(release: Release, column: str, chosen: list[Any]) -> tuple[Any, str]:
+    if column in cohorts.RANGES:
+        return LABELS[column], _("%(lowest)s to %(highest)s") % {"lowest": chosen[0], "highest": chosen[1]}
+    names = dict(_choices(release, column))
+    return LABELS[column], ", ".join(names.get(value, str(value)) for value in chosen)
