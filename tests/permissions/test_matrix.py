@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.core.cache import cache
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.test import APIClient
@@ -61,12 +62,17 @@ def _answer(row: Row, world: World, person: str) -> str:
     return str(response.status_code)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.route}")
-def test_row(row: Row, world: World) -> None:
-    answers = {}
-    for person in PERSONS:
-        # What one person does is undone before the next one tries.
-        with transaction.atomic():
-            answers[person] = _answer(row, world, person)
-            transaction.set_rollback(True)
-    assert answers == row.expected()
+def test_every_row(world: World, subtests: pytest.Subtests) -> None:
+    """One world serves all rows: what one person does is undone before the next one tries."""
+    # Who may what does not depend on the database; whether the queries work on it shows with two.
+    persons = PERSONS if connection.vendor == "sqlite" else ("granted", "manager")
+    for row in ROWS:
+        cache.clear()  # rate limits start anew
+        answers = {}
+        for person in persons:
+            with transaction.atomic():
+                answers[person] = _answer(row, world, person)
+                transaction.set_rollback(True)
+        expected = row.expected()
+        with subtests.test(f"{row.method} {row.route}"):
+            assert answers == {person: expected[person] for person in persons}
