@@ -57,6 +57,7 @@ def deliver(request: HttpRequest | Request, user: User, archive: Archive, grant:
         download = services.start_download(user=user, archive=archive, grant=grant, span=span)
     except ArchiveGone as gone:
         return HttpResponse(str(gone), status=410, content_type="text/plain; charset=utf-8")
+    services.count_download(user, archive.release.dataset, archive.release)
     if settings.CXR_S3_BUCKET:
         return _from_s3(archive)
     if settings.CXR_ACCEL_PREFIX:

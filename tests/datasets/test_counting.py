@@ -18,6 +18,7 @@ from datasets import selectors
 from datasets.models import DailyCount, Dataset, Release
 from datasets.services import count_download, count_view
 from tests.people import People
+from tests.world import World
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ROBOTS = [
@@ -139,3 +140,17 @@ def test_the_page_of_a_dataset_counts(client: Client, dataset: Dataset) -> None:
         client.get(reverse("datasets:detail", args=[dataset.slug]), headers={"user-agent": FIREFOX})
     client.get(reverse("datasets:detail", args=[dataset.slug]), headers={"user-agent": ROBOTS[0]})
     assert selectors.counts(dataset).views == 1
+
+
+def test_a_file_that_is_fetched_in_pieces_is_one_download(client: Client, world: World) -> None:
+    client.force_login(world.granted, backend="django.contrib.auth.backends.ModelBackend")
+    address = reverse("datasets:download", args=[world.archive.pk])
+    for part in ("bytes=0-4", "bytes=5-9", ""):
+        answer = client.get(address, headers={"range": part} if part else {})
+        assert answer.status_code in (200, 206)
+        assert answer.getvalue()
+    client.head(address)
+    assert selectors.counts(world.dataset, world.release) == selectors.Counts(downloads=1)
+    client.force_login(world.researcher, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(address).status_code == 403
+    assert selectors.counts(world.dataset).downloads == 1
