@@ -17,11 +17,11 @@ def archives_holding(items: QuerySet[ReleaseItem]) -> QuerySet[Archive]:
     )
     everything = Q(group=None, source=None, content__in=TABLES) & Exists(same)
     table = Q(content__in=TABLES)
-    of_content = Q()
+    held: Q = everything | Q(table & Exists(covers))
     for content in Archive.Content.values:
         if content not in TABLES:
-            of_content |= Q(content=content) & Exists(covers.filter(files__has_key=content))
-    return Archive.objects.filter(everything | table & Exists(covers) | of_content)
+            held |= Q(Q(content=content) & Exists(covers.filter(files__has_key=content)))
+    return Archive.objects.filter(held)
 
 
 def holders(withdrawal: Withdrawal) -> set[int]:

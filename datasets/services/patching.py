@@ -67,7 +67,7 @@ def reorder_archives(release: Release) -> None:
     if release.freezing:
         return
     old = list(release.archives.all())
-    paths = [archive.file.name for archive in old if archive.file]
+    paths = [str(archive.file.name) for archive in old if archive.file]
     release.archives.all().delete()
     transaction.on_commit(partial(discard_files, paths), robust=True)
     if release.items.exists():

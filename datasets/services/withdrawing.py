@@ -55,17 +55,17 @@ def withdraw_images(
         raise DatasetError(_("Say why the image is withdrawn."))
     radiographs, entries = _chosen(images, reason)
     # A release takes its images under these locks: it has these before us, or not at all.
-    datasets = {image.dataset_id for image in (*radiographs, *entries)}
+    chosen: list[Image] = [*radiographs, *entries]
+    datasets = {image.dataset_id for image in chosen}
     list(Dataset.objects.select_for_update().filter(pk__in=datasets).order_by("pk"))
     if entries and Tombstone.objects.filter(entry__in=entries).exists():
         raise DatasetError(_("This image is withdrawn already."))
     for radiograph in radiographs:
         withdraw_radiograph(manager=manager, radiograph=radiograph)
-    found: Image = (radiographs or entries)[0] if not images else images[0]
-    withdrawal = Withdrawal.objects.create(dataset_id=found.dataset_id, reason=reason, by=manager, report=report)
+    withdrawal = Withdrawal.objects.create(dataset_id=images[0].dataset_id, reason=reason, by=manager, report=report)
     items = ReleaseItem.objects.filter(Q(radiograph__in=radiographs) | Q(entry__in=entries))
     published, building = _out_of_releases(items)
-    for image in (*radiographs, *entries):
+    for image in chosen:
         _lay_tombstone(withdrawal, image, published)
     for release in building:
         reorder_archives(release)
@@ -103,9 +103,11 @@ def _chosen(images: Sequence[Image], reason: str) -> tuple[list[Radiograph], lis
         radiographs |= {entry.radiograph.pk: entry.radiograph for entry in entries.values() if entry.radiograph}
     along = SegmentationEntry.objects.filter(radiograph__in=radiographs, tombstone=None)
     entries |= {entry.pk: entry for entry in along}
-    patients = {("radiograph", radiograph.patient_id) for radiograph in radiographs.values()}
+    patients: set[tuple[str, str | int]] = {
+        ("radiograph", radiograph.patient_id) for radiograph in radiographs.values()
+    }
     alone = [entry for entry in entries.values() if entry.radiograph_id not in radiographs]
-    patients |= {(f"entry {entry.dataset_id}", entry.patient_hash or f"entry {entry.pk}") for entry in alone}
+    patients |= {(f"entry of {entry.dataset_id}", entry.patient_hash or entry.pk) for entry in alone}
     if not images:
         raise DatasetError(_("Choose at least one image."))
     if len(patients) > 1:

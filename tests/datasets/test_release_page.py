@@ -246,7 +246,7 @@ def test_what_cannot_be_reported(library: Library, reader: Any) -> None:
         ({"category": "whim"}, "what is wrong"),
     ):
         with pytest.raises(services.DatasetError, match=message):
-            report(**refused)  # type: ignore[arg-type]
+            report(**refused)
     report()
     with pytest.raises(services.DatasetError, match="already"):
         report()

@@ -17,7 +17,7 @@ from PIL import Image
 from accounts.models import Notice
 from accounts.tasks import send_mail
 from audit.models import Event
-from datasets import services
+from datasets import archives, services
 from datasets.errors import ArchiveGone
 from datasets.models import Archive, Download, Radiograph, Release, Tombstone, Withdrawal
 from datasets.policies import may_download
@@ -143,7 +143,7 @@ def test_a_tombstone_says_what_why_and_where(library: Library) -> None:
 def test_afterwards_no_byte_of_it_is_left(library: Library) -> None:
     gone, stays = library.add(1), library.add(1)
     release = library.publish()
-    paths = [archive.file.name for archive in release.archives.all()]
+    paths = [str(archive.file.name) for archive in release.archives.all()]
     withdraw(library, gone)
     assert library_files() != []
     stem = gone.filename.rpartition(".")[0]
@@ -282,7 +282,7 @@ def test_a_worker_in_the_middle_of_an_archive_that_holds_it_publishes_nothing(
     for archive in release.archives.exclude(filename__endswith="NORMAL-radiographs.zip"):
         services.build_archive(archive.pk, "t")
     last = named(release, "NORMAL-radiographs.zip")
-    write = building.write_archive
+    write = archives.write_archive
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         result = write(*args, **kwargs)
