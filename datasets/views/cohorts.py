@@ -39,12 +39,12 @@ class CohortForm(forms.Form):
                 self.fields[column] = forms.TypedMultipleChoiceField(
                     label=LABELS[column],
                     choices=choices,
-                    coerce=type(choices[0][0]),
+                    coerce=int if isinstance(choices[0][0], int) else str,
                     required=False,
                     widget=forms.CheckboxSelectMultiple,
                 )
         for column in cohorts.RANGES:
-            limits = {"min_value": 0, "max_value": _HIGHEST[column], "required": False}
+            limits: dict[str, Any] = {"min_value": 0, "max_value": _HIGHEST[column], "required": False}
             self.fields[f"{column}_from"] = forms.IntegerField(
                 label=_("%(what)s from") % {"what": LABELS[column]}, **limits
             )
@@ -98,7 +98,8 @@ def _release(request: HttpRequest, slug: str, version: str) -> Release:
 def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     """The conditions and how many images fit; POST keeps them."""
     release = _release(request, slug, version)
-    form = CohortForm(request.POST if request.method == "POST" else request.GET, release=release)
+    given = request.POST if request.method == "POST" else request.GET
+    form = CohortForm(given, release=release)
     filters = form.filters() if form.is_valid() else {}
     if request.method == "POST" and form.is_valid():
         try:
@@ -114,7 +115,7 @@ def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
         "form": form,
         "images": _shown(images, release.dataset),
         "where": cohorts.where(filters),
-        "chosen": [(name, value) for name in form.fields for value in form.data.getlist(name) if value],
+        "chosen": [(name, value) for name in form.fields for value in given.getlist(name) if value],
     }
     return render(request, "datasets/cohort_build.html", context)
 
