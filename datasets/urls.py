@@ -6,6 +6,7 @@ from datasets.views import (
     catalogue,
     citation,
     cohorts,
+    discovery,
     download,
     findings,
     links,
@@ -19,6 +20,8 @@ from datasets.views import (
 
 app_name = "datasets"
 urlpatterns = [
+    path("sitemap.xml", discovery.site_map, name="sitemap"),
+    path("robots.txt", discovery.robots, name="robots"),
     *described.pages,
     path("datasets/<slug:slug>/releases/<str:version>/statistics/", statistics.statistics, name="statistics"),
     path(

@@ -269,6 +269,8 @@ ROWS = [
     Row("api:datasets", "200"),
     Row("api:dataset", "200", args=dataset),
     Row("api:release", "200", args=release),
+    Row("datasets:sitemap", "200"),
+    Row("datasets:robots", "200"),
     Row("datasets:described", "200", args=croissant),
     Row("api:described", "200", args=croissant),
     Row("datasets:statistics", "200", args=release),
