@@ -161,7 +161,8 @@ def write_parquet(file: IO[bytes], rows: Iterable[Row], types: Mapping[str, str]
 
     `types` gives for every column "text", "integer" (32 bits) or "number" (64 bits).
     """
-    import pyarrow  # some 60 MB that the web processes can do without
+    # Some 60 MB that the web processes can do without.
+    import pyarrow  # type: ignore[import-untyped]
     from pyarrow import parquet
 
     kinds = {"text": pyarrow.string(), "integer": pyarrow.int32(), "number": pyarrow.float64()}

@@ -41,6 +41,9 @@ CONTENT_OF: dict[str, Content | None] = {
     Archive.Content.ABOUT: None,
     Archive.Content.SUMS: None,
 }
+# Texts about a release that tell nothing of images: a grant for any group of the dataset opens them.
+OF_ANY_GROUP = (Archive.Content.ABOUT, Archive.Content.SUMS)
+ANY_GROUP = 0  # no group has this id; every grant covers it
 
 
 class Code(StrEnum):
@@ -198,7 +201,7 @@ class Standing:
         A segmentation collection has no groups: any grant covers all of it, and `needed` says nothing.
         """
         # A collection is one group, as it were, that every grant of it covers.
-        needed = {0} if self.dataset.is_segmentation else set(needed)
+        needed = {ANY_GROUP} if self.dataset.is_segmentation else set(needed)
         codes = [] if published and needed else [Code.NOT_READY]
         codes += self.steps()
         reasons = [Reason(code, self.dataset) for code in codes]
@@ -211,7 +214,7 @@ class Standing:
         return Decision(grant=next(grant for grant in opening if needed & self._covered(grant)))
 
     def _covered(self, grant: AccessGrant) -> set[int]:
-        return {0} if self.dataset.is_segmentation else _covered(grant)
+        return {ANY_GROUP, *_covered(grant)}
 
     def _why(self, missing: set[int], content: Content | None) -> Reason:
         """Why no current grant opens `content` of the groups `missing`."""
@@ -263,6 +266,7 @@ def decide_archive(standing: Standing, archive: Archive, needed: Iterable[int]) 
     """The decision on `archive`, which holds images of the groups `needed` (ids), for whoever stands so."""
     if archive.status == Archive.Status.WITHDRAWN:
         return Decision((Reason(Code.WITHDRAWN, standing.dataset),))
+    needed = {ANY_GROUP} if archive.content in OF_ANY_GROUP else needed
     return standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
 
 
@@ -297,13 +301,15 @@ def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
     whole = grants.filter(dataset=OuterRef("release__dataset")).annotate(words=Cast("contents", TextField()))
     of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
     segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
-    covered = Q(pk__in=[])
+    covered = Q(Exists(whole), content__in=OF_ANY_GROUP)
     for content in (None, *Content):
         opening = whole if content is None else whole.filter(words__contains=f'"{content}"')
         covers = opening.filter(groups=OuterRef("group"))
         uncovered = of_release.exclude(Exists(covers))
         by_group = Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered)
-        held = [archive for archive, opened_by in CONTENT_OF.items() if opened_by == content]
+        held = [
+            archive for archive, opened_by in CONTENT_OF.items() if opened_by == content and archive not in OF_ANY_GROUP
+        ]
         covered |= Q(content__in=held) & (segmentation & Exists(opening) | ~segmentation & by_group)
     return covered
 

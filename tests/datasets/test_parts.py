@@ -11,8 +11,9 @@ from django.conf import LazySettings
 from django.core.files.storage import storages
 from django.utils import timezone, translation
 
+from accounts import services as access
 from audit.models import Event
-from datasets import services
+from datasets import policies, services
 from datasets.models import Archive, Radiograph, Release
 from datasets.models.release import OPEN
 from datasets.parts import cut
@@ -202,3 +203,18 @@ def test_the_bytes_are_those_of_every_machine(library: Library, monkeypatch: pyt
     found = dict(release.archives.exclude(filename__endswith="MD5SUMS").values_list("filename", "sha256"))
     stable = {name: sha256 for name, sha256 in found.items() if not name.endswith((".xlsx", ".parquet", "256SUMS"))}
     assert {name.removeprefix("polcovid-1.0-"): sha256[:16] for name, sha256 in stable.items()} == GOLDEN
+
+
+def test_texts_and_checksums_come_with_a_grant_for_any_group(library: Library) -> None:
+    image(library, 1)
+    image(library, 2, 2)
+    release = library.publish()
+    user = library.people.researcher()
+    access.sign(user=user, agreement=library.agreement, typed_name=user.name, institution=user.institution)
+    texts = release.archives.filter(content__in=["about", "sums"])
+    assert [policies.may_download(user, archive).allowed for archive in texts] == [False] * 6
+    request = access.ask(user=user, dataset=library.dataset, groups=[library.group(1)], project="p", purpose="p")
+    access.decide(request=request, manager=library.manager, granted=True)
+    assert [policies.may_download(user, archive).allowed for archive in texts] == [True] * 6
+    assert not policies.may_download(user, release.archives.get(filename="polcovid-1.0-images.xlsx")).allowed
+    assert policies.downloadable(user).filter(content__in=["about", "sums"]).count() == 6
