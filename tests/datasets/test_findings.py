@@ -19,7 +19,8 @@ from tests.datasets.library import Library, content
 from tests.datasets.test_pages import log_in, page
 
 CLASSES = [
-    (1, "NORMAL", ""), (2, "BACTERIAL PNEUMONIA", ""), (3, "VIRAL PNEUMONIA", ""), (4, "COVID-19", ""), (5, "OTHER", ""),
+    (1, "NORMAL", ""), (2, "BACTERIAL PNEUMONIA", ""), (3, "VIRAL PNEUMONIA", ""), (4, "COVID-19", ""),
+    (5, "OTHER", ""),
 ]  # fmt: skip
 FINDINGS = [
     ("ATELECTASIS", "Atelectasis"), ("CARDIOMEGALY", "Cardiomegaly"), ("CONSOLIDATION", "Consolidation"),
@@ -108,8 +109,8 @@ def test_the_page_shows_what_the_page_of_cc_cxri_shows(client: Client, library: 
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
     assert release.published_at is not None
     for words in (
-        "Five classes, fourteen findings.", "Zhang et al., 2021", "CC BY-NC-SA 4.0", "Version 1.1", "Views", "Downloads",
-        f"{release.published_at:%Y-%m-%d}", "Version 1.0.", "BACTERIAL PNEUMONIA 2 1", "Effusion 2", "Hernia 0",
+        "Five classes, fourteen findings.", "Zhang et al., 2021", "CC BY-NC-SA 4.0", "Version 1.1", "Views",
+        "Downloads", f"{release.published_at:%Y-%m-%d}", "Version 1.0.", "BACTERIAL PNEUMONIA 2 1", "Effusion 2", "Hernia 0",
     ):  # fmt: skip
         assert words in plain, words
     for archive in release.archives.all():
