@@ -328,7 +328,7 @@ STEPS = [
     *(History.keep_house,) * 2,
     History.replace_agreement,
     History.withdraw,
-    History.revoke,
+    *(History.revoke,) * 2,
     History.close,
     History.second_factor,
     History.change_dataset,
@@ -343,17 +343,73 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Clock.at = datetime(2030, 1, 1, tzinfo=UTC)
 
 
+def _said(*values: Any) -> Callable[[Any], Any]:
+    """Draws what is said here, in this order."""
+    left = iter(values)
+    return lambda _strategy: next(left)
+
+
+def _granted(
+    history: History, someone: Someone, groups: frozenset[int] = BOTH, contents: frozenset[str] = EVERYTHING
+) -> None:
+    history.sign(someone, None)
+    history.ask(someone, _said(BOTH, EVERYTHING, 0, None, 0))
+    history.decide(someone, _said(groups, contents, "grant", 40))
+    assert someone.grants
+
+
+def _check_all(history: History) -> None:
+    for someone in history.people:
+        for number in range(len(ARCHIVES)):
+            history.check(someone, number)
+
+
+@pytest.fixture
+def history(db: None, clock: None) -> History:
+    return History()
+
+
+def test_a_grant_opens_what_it_names(history: History) -> None:
+    _check_all(history)
+    _granted(history, history.people[0], frozenset({0}), frozenset({"masks"}))
+    _granted(history, history.people[1])
+    _check_all(history)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda h, s: h.revoke(s, _said(next(iter(s.grants)))), id="revoked"),
+        pytest.param(lambda h, s: [h.wait(s, _said(15)) for _ in range(3)], id="expired"),
+        pytest.param(lambda h, s: (h.replace_agreement(s, _said(20)), h.wait(s, _said(30))), id="superseded"),
+        pytest.param(lambda h, s: h.close(s, _said(3)), id="closed"),
+        pytest.param(lambda h, s: h.second_factor(s, _said(True)), id="factor"),
+        pytest.param(lambda h, s: h.change_dataset(s, _said(True)), id="hidden"),
+        pytest.param(lambda h, s: h.lose_address(s, None), id="address"),
+    ],
+)
+def test_whatever_ends_it_closes_every_way(history: History, end: Callable[[History, Someone], object]) -> None:
+    someone = history.people[0]
+    _granted(history, someone)
+    history.check(someone, 0)
+    assert history.may(someone, 0)
+    end(history, someone)
+    assert not history.may(someone, 0)
+    history.check(someone, 0)
+    history.keep_house(someone, None)
+    history.check(someone, 1)
+
+
 @pytest.mark.usefixtures("db", "clock")
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_history_opens_what_no_grant_opens(data: st.DataObject) -> None:
     Clock.at = datetime(2030, 1, 1, tzinfo=UTC)
     with transaction.atomic():
         history = History()
-        for someone in history.people:  # most histories are about people who got so far
-            history.sign(someone, data.draw)
-            history.ask(someone, data.draw)
-            history.decide(someone, data.draw)
+        first, second = history.people
+        _granted(history, first, data.draw(GROUPS), data.draw(CONTENTS))
+        history.sign(second, data.draw)
         for _ in range(data.draw(st.integers(3, 8))):
             someone, step = data.draw(st.sampled_from(history.people)), data.draw(st.sampled_from(STEPS))
             Clock.at += timedelta(minutes=1)
