@@ -142,6 +142,7 @@ AREAS: dict[str, tuple[Promise | str, dict[str, Any]]] = {
             "download.finished": _("download ended"),
             "download.refused": _("download refused"),
             "download.links_made": _("signed links made"),
+            "cohort.saved": _("choice of images saved"),
             "usage.exported": _("usage of a dataset exported"),
         },
     ),

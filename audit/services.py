@@ -21,12 +21,10 @@ def _dataset_of(about: models.Model) -> int | None:
     """The dataset that the thing belongs to, without a query; None where that is not known."""
     if about._meta.label_lower == "datasets.dataset":
         return int(about.pk)
-    known: int | None = getattr(about, "dataset_id", None)
-    if known is not None:
-        return known
-    for way in _WAYS_TO_DATASET:
-        nearer = about._state.fields_cache.get(way)
-        if isinstance(nearer, models.Model) and (known := getattr(nearer, "dataset_id", None)) is not None:
+    here: Any = about
+    for place in (here, *(here._state.fields_cache.get(way) for way in _WAYS_TO_DATASET)):
+        known: int | None = getattr(place, "dataset_id", None)
+        if known is not None:
             return known
     return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
 from datasets.models import DailyCount, Dataset, Release
@@ -33,7 +33,8 @@ def counts(dataset: Dataset, release: Release | None = None) -> Counts:
 def counts_of(datasets: Iterable[int]) -> dict[int, Counts]:
     """`counts` of many datasets (ids) at once, in one query; every id has an answer."""
     found = DailyCount.objects.filter(dataset__in=datasets).order_by().values("dataset")
-    rows = {row.pop("dataset"): Counts(**row) for row in found.annotate(views=_VIEWS, downloads=_DOWNLOADS)}
+    totals = found.annotate(views=_VIEWS, downloads=_DOWNLOADS)
+    rows = {row["dataset"]: Counts(row["views"], row["downloads"]) for row in totals}
     return {dataset: rows.get(dataset, Counts()) for dataset in datasets}
 
 
@@ -43,6 +44,6 @@ def counts_by_month(dataset: Dataset, release: Release | None = None) -> list[Mo
     return [MonthCounts(**row) for row in months.annotate(views=_VIEWS, downloads=_DOWNLOADS).order_by("-month")]
 
 
-def _rows(dataset: Dataset, release: Release | None):  # type: ignore[no-untyped-def]  # a plain queryset
+def _rows(dataset: Dataset, release: Release | None) -> QuerySet[DailyCount]:
     found = DailyCount.objects.filter(dataset=dataset)
     return found if release is None else found.filter(release=release)

@@ -100,7 +100,7 @@ def _people(dataset: Dataset) -> list[UserUsage]:
         sent = row["sent"] or 0
         person.bytes += sent
         person.archives += 1
-        person.complete += bool(row["archive__size"]) and sent >= row["archive__size"]
+        person.complete += 0 < (row["archive__size"] or 0) <= sent
         person.first = min(filter(None, (person.first, row["first"])))
         person.last = max(filter(None, (person.last, row["last"])))
     return sorted(found.values(), key=lambda person: (-person.bytes, person.user.pk))

@@ -6,7 +6,7 @@ import logging
 from functools import cache as once
 
 from allauth.account.adapter import get_adapter
-from crawlerdetect import CrawlerDetect
+from crawlerdetect import CrawlerDetect  # type: ignore[import-untyped]
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
