@@ -45,6 +45,7 @@ class CohortForm(forms.Form):
                 )
         for column in cohorts.RANGES:
             limits: dict[str, Any] = {"min_value": 0, "max_value": _HIGHEST[column], "required": False}
+            limits["widget"] = forms.NumberInput({"class": "form-control w-auto"})
             self.fields[f"{column}_from"] = forms.IntegerField(
                 label=_("%(what)s from") % {"what": LABELS[column]}, **limits
             )

@@ -10,7 +10,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from datetime import timedelta
 from django.utils import timezone
 from accounts.models import AccessGrant, AccessRequest, Signature
 from accounts.services.tokens import issue_token
+from datasets.services import save_cohort
 from tests.datasets.library import Library, new_file
 from tests.people import People
 people = People()
@@ -47,7 +48,8 @@ grant = AccessGrant.objects.create(user=person, dataset=library.dataset, request
     expires_at=timezone.now() + timedelta(days=30))
 grant.groups.set(library.dataset.groups.filter(class_id=1))
 token = issue_token(user=person, name="t", scopes=["read", "download"], days=1)[1]
-print(json.dumps({"token": token, "email": person.email, "grant": grant.pk}))
+cohort = save_cohort(user=person, release=library.dataset.releases.get(), filters={"age": [70, 90], "class_id": [1]})
+print(json.dumps({"token": token, "email": person.email, "grant": grant.pk, "cohort": cohort.identifier}))
 """
 READY = "SELECT count(*) FROM datasets_release WHERE status = 'published' AND version = '{}'"
 SENT = "SELECT first_byte, last_byte FROM datasets_download ORDER BY id"
@@ -62,7 +64,7 @@ class Desk:
     token: str
     email: str
     grant: int
-    environment: dict[str, str] = field(default_factory=dict)
+    cohort: str
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CXR_", "XDG_"))}
@@ -255,6 +257,12 @@ def test_only_the_images_that_are_meant(desk: Desk, tmp_path: Path) -> None:
         assert len(images) == 4
         for path in (folder / "radiographs").iterdir():
             assert path.read_bytes() == archive.read(f"radiographs/{path.name}")
+    assert "left out: PNEUMONIA" in err
+    # A cohort is such a condition, kept in the portal.
+    status, out, err = desk.run("download", f"cohort:{desk.cohort}", str(folder), "--content", "lung_masks")
+    assert (status, "1 images match" in out, "1 files taken out" in out) == (0, True, True), err
+    status, _out, err = desk.run("download", "cohort:polcovid-1.0-c00000000", str(folder))
+    assert (status, "There is no cohort:" in err) == (2, True)
     status, _out, err = desk.run("download", "polcovid@1.0", "--where", "colour=red", str(folder))
     assert (status, "one of the columns origin, filename" in err) == (2, True)
 

@@ -119,6 +119,8 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
         wanted: Callable[[str], bool] | None = (lambda _name: True) if options.extract else None
     else:
         tables = [file for file in release.files if _is_table(file) and not file.missing]
+        if others := sorted({file.group for file in release.files if _is_table(file) and file.missing and file.group}):
+            print(f"Not yours, and left out: {shown(', '.join(others))}.", file=sys.stderr)
         status = _fetch(portal, holding, tables, options.jobs, f"{label} (metadata)")
         if status != _ALL:
             return status
