@@ -38,8 +38,10 @@ def portal() -> Iterator[Path]:
         ensure_keys(settings.CXR_KEYS_DIR)
         call_command("migrate", verbosity=0)
         server = start_valkey(settings.CXR_VALKEY_SOCKET)
-        yield Path(folder)
-        server.stop()
+        try:
+            yield Path(folder)
+        finally:
+            server.stop()
 
 
 def new_dataset() -> Any:

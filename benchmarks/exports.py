@@ -12,11 +12,13 @@ import os
 import resource
 import tempfile
 import time
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.archives import new_dataset, portal
+from tests import postgres
 
 TABLES = ("NORMAL.csv", "images.xlsx", "images.parquet")
 
@@ -103,27 +105,30 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--postgresql", action="store_true")
     options = parser.parse_args()
-    if options.postgresql:
-        from tests import postgres
+    with ExitStack() as stack:
+        if options.postgresql:
+            folder = Path(tempfile.mkdtemp(prefix="cxr-pg-"))
+            server = postgres.Server(folder)
+            server.start()
+            stack.callback(server.stop)
+            os.environ["CXR_DATABASE_URL"] = postgres.url(folder, "portal")
+        stack.enter_context(portal())
+        measure(options.images)
 
-        folder = Path(tempfile.mkdtemp(prefix="cxr-pg-"))
-        server = postgres.Server(folder)
-        server.start()
-        os.environ["CXR_DATABASE_URL"] = postgres.url(folder, "portal")
-    with portal():
-        from django.db import connections
 
-        before = time.monotonic()
-        fill(options.images)
-        print(f"{options.images:,} rows made in {time.monotonic() - before:.0f} s; load {os.getloadavg()[0]:.1f}")
-        connections.close_all()  # a process has its own
-        for name in TABLES:
-            process = multiprocessing.get_context("fork").Process(target=write, args=(name,))
-            process.start()
-            process.join()
-        pages()
-    if options.postgresql:
-        server.stop()
+def measure(images: int) -> None:
+    from django.db import connections
+
+    before = time.monotonic()
+    fill(images)
+    print(f"{images:,} rows made in {time.monotonic() - before:.0f} s; load {os.getloadavg()[0]:.1f}")
+    connections.close_all()  # a process has its own
+    for name in TABLES:
+        process = multiprocessing.get_context("fork").Process(target=write, args=(name,))
+        process.start()
+        process.join()
+    pages()
+    connections.close_all()
 
 
 if __name__ == "__main__":
