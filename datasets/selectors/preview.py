@@ -36,7 +36,7 @@ class Preview:
     @property
     def at_once(self) -> bool:
         """Whether it is frozen in the request, and not by a worker."""
-        return self.figures.images <= settings.CXR_FREEZE_AT_ONCE
+        return bool(self.figures.images <= settings.CXR_FREEZE_AT_ONCE)
 
 
 def preview(dataset: Dataset) -> Preview:
@@ -48,6 +48,7 @@ def preview(dataset: Dataset) -> Preview:
     comparison.finish()
     difference = comparison.difference
     groups, sources = list(dataset.groups.all()), list(dataset.sources.all())
+    parts: list[DiagnosisGroup | SegmentationSource] = [*groups, *sources]
     given = [name for name in Set if any(comparison.by_set[part, name.value] for part in comparison.by_part)]
     return Preview(
         figures=Figures(
@@ -65,7 +66,7 @@ def preview(dataset: Dataset) -> Preview:
                 comparison.differences[part.pk],
                 [(name, comparison.by_set[part.pk, name.value]) for name in given],
             )
-            for part in (*groups, *sources)
+            for part in parts
         ],
         sets=given,
         size=comparison.size,
