@@ -84,7 +84,9 @@ class AskSerializer(serializers.Serializer[AccessRequest]):
         help_text="Class ids of the dataset's groups; none for a collection of masks, which is granted as a whole.",
     )
     contents = serializers.MultipleChoiceField(
-        choices=Content.choices, default=lambda: set(Content.values), help_text="What you need of the images; default: all."
+        choices=Content.choices,
+        default=lambda: set(Content.values),
+        help_text="What you need of the images; default: all.",
     )
     project = serializers.CharField(max_length=200)
     purpose = serializers.CharField(max_length=4000)
@@ -125,7 +127,10 @@ class DecisionSerializer(serializers.Serializer[AccessRequest]):
         help_text="Class ids to grant; default: all that were asked for.",
     )
     contents = serializers.MultipleChoiceField(
-        choices=Content.choices, allow_null=True, default=None, help_text="What to grant; default: all that was asked for."
+        choices=Content.choices,
+        allow_null=True,
+        default=None,
+        help_text="What to grant; default: all that was asked for.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

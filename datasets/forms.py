@@ -113,7 +113,8 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.cleaned_data["kind"] or Dataset.Kind.RADIOGRAPHS
 
     def clean_access(self) -> str:
-        return self.cleaned_data["access"] or self.instance.access
+        access: str = self.cleaned_data["access"] or self.instance.access
+        return access
 
     def clean_reviewers(self) -> list[User]:
         """The people with these addresses."""

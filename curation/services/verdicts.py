@@ -193,7 +193,7 @@ def _into_library(row: UploadedFile, curator: User, quality: str, attested: Atte
         assessment={name: assessment[name] for name in FOUND if name in assessment},
         view=row.facts.get("view") or SEEN.get(assessment.get("view"), ""),
         set=row.set,
-        findings=row.batch.dataset.findings.filter(code__in=row.findings).values_list("code", flat=True),
+        findings=list(row.batch.dataset.findings.filter(code__in=row.findings).values_list("code", flat=True)),
         image=NewFile(open=lambda: attested.path.open("rb"), sha256=report["output"]["sha256"]),
         mask=new("mask.png", lungs["mask_sha256"]),
         region=new("region.png", assessment["region_sha256"]) if has_region else None,

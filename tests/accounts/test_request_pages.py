@@ -217,7 +217,7 @@ def test_a_manager_sets_the_rules_and_the_reviewers(world: World) -> None:
     client, url = _client(world.manager), reverse("datasets:edit", args=["example"])
     assert world.reviewer.email in _page(client, url)
     values = {
-        **{name: "x" for name in ("origin", "title", "summary", "description", "licence", "citation")},
+        **dict.fromkeys(("origin", "title", "summary", "description", "licence", "citation"), "x"),
         "agreement": world.agreement.pk,
         "is_public": "on",
         "access": "open",

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from etils import epath
 from mlcroissant._src.core import constants
-from mlcroissant._src.operation_graph.operations import extract
+from mlcroissant._src.operation_graph.operations import extract  # noqa: F401  # so that it can be patched by name
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.test import APIClient
 

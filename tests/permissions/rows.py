@@ -30,7 +30,8 @@ def nothing(world: World) -> dict[str, Any]:
 class Row:
     """`expect` names the answers in the order of PERSONS: a status code, or `login` for the way to the log-in page.
 
-    A single word stands for everybody, and eight leave the reviewer out: see LIKE_RESEARCHER. POST rows send `data` as a form (pages) or as JSON (routes of the API)."""
+    A single word stands for everybody, and eight leave the reviewer out: see LIKE_RESEARCHER. POST rows send `data` as
+    a form (pages) or as JSON (routes of the API)."""
 
     route: str
     expect: str

@@ -245,7 +245,7 @@ ROWS = [
         "POST",
         withdrawable,
         lambda world: {"reason": "consent", "sure": "on"},
-    ),  # fmt: skip
+    ),
     Row("datasets:findings", "login 403 403 403 403 403 403 200", args=dataset),
     Row(
         "datasets:findings",
@@ -253,7 +253,7 @@ ROWS = [
         "POST",
         dataset,
         lambda world: {"findings": "MASS Mass"},
-    ),  # fmt: skip
+    ),
     Row("api:findings", "401 403 403 403 403 403 403 204", "PUT", dataset, lambda world: {"labels": {}}),
     Row("api:report", "401 403 201 403 403 403 201 201", "POST", dataset, new_report),
     Row("datasets:detail", "200", args=collection),
