@@ -182,7 +182,7 @@ def test_it_is_asked_for_as_a_whole(folder: Folder, library: Library, client: Cl
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     url = reverse("datasets:request", args=["masks"])
     assert "Diagnosis groups" not in client.get(url).content.decode()
-    assert client.post(url, {"project": "p", "purpose": "p"}).status_code == 302
+    assert client.post(url, {"project": "p", "purpose": "p", "contents": ["masks", "originals"]}).status_code == 302
     request = user.access_requests.get()
     access.decide(request=request, manager=folder.manager, granted=True)
     assert "the whole collection" in client.get(reverse("accounts:profile")).content.decode()
