@@ -66,5 +66,3 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     services.revoke_token(user=user, token=get_object_or_404(ApiToken, pk=pk, user=user))
     messages.success(request, _("The token is revoked. Programs that use it are refused from now on."))
     return redirect("accounts:tokens")
-
-
