@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.contrib.auth.hashers import make_password
-from django.contrib.sites.shortcuts import get_current_site
+from django.contrib.sites.models import Site
 from django.forms import Form
 from django.http import Http404, HttpRequest
 from django.urls import reverse
@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import factors, mail, policies
 from accounts.models import User
+
+PORTAL = "CXR Commons"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -41,7 +43,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """As allauth's own, but a mail server that is away neither breaks the page nor loses the mail."""
         request = allauth_context.request
-        about = {"request": request, "email": email, "current_site": get_current_site(request)}
+        # The row of django.contrib.sites is set by nobody: mails would greet people from example.com.
+        site = Site(name=PORTAL, domain=request.get_host())
+        about = {"request": request, "email": email, "current_site": site}
         mail.send_now(self.render_mail(template_prefix, email, {**about, **context}))
 
     def send_account_already_exists_mail(self, email: str) -> None:

@@ -34,7 +34,7 @@ def bring_in(folder: Path, *, manager: User, curator: User) -> None:
             description=texts.MASKS_SUMMARY,
             licence="CC0 1.0",
             licence_url="https://creativecommons.org/publicdomain/zero/1.0/",
-            citation=texts.CITATION,
+            citation=texts.MASKS_CITATION,
             agreement=Agreement.objects.get(code="demo-dua"),
             is_public=True,
         )

@@ -17,6 +17,7 @@ DESCRIPTION = "\n\n".join(
 CITATION = "CXR Commons: Demo chest radiographs, version 1.0. Drawn phantoms, 2026."
 MASKS_SLUG = "demo-masks"
 MASKS_TITLE = "Demo lung masks"
+MASKS_CITATION = "CXR Commons: Demo lung masks, version 1.0. Drawn phantoms, 2026."
 MASKS_SUMMARY = "Outlines of drawn lungs from two invented sources; one of them lets its images go along."
 AGREEMENT = "\n\n".join(
     [

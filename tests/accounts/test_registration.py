@@ -47,6 +47,8 @@ def test_register_confirm_and_log_in(client: Client) -> None:
     link = re.search(r"http://testserver(/accounts/confirm-email/\S+)", str(outbox.outbox[0].body))
     assert link is not None
     assert outbox.outbox[0].to == ["nina@example.org"]
+    assert "CXR Commons" in str(outbox.outbox[0].body)
+    assert "example.com" not in str(outbox.outbox[0].body)
     client.get(link[1])
     assert not EmailAddress.objects.get().verified, "a mail scanner that follows links confirms nothing"
     client.post(link[1])
