@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 LEAST_KNOWN = 5  # values of a group from which on the chi-squared approximation of Kruskal and Wallis is used
 MOST_PAIRED = 8  # groups: of more nobody reads the pairs, and each pair costs an integral
@@ -79,6 +78,8 @@ def summarise(counts: Counts, missing: int = 0) -> Summary:
 def compare(groups: Mapping[str, Counts]) -> Comparison | None:
     """Whether a number differs between groups: Kruskal and Wallis 1952, and Games and Howell 1976, which supposes
     neither equal variances nor equal sizes. None where fewer than two groups have LEAST_KNOWN values and vary."""
+    from scipy import stats  # a second of every process's start, which few of them need
+
     values = {label: _spread(counts) for label, counts in groups.items()}
     samples = {label: found for label, found in values.items() if len(found) >= LEAST_KNOWN and np.ptp(found) > 0}
     if len(samples) < 2:
@@ -95,6 +96,8 @@ def compare(groups: Mapping[str, Counts]) -> Comparison | None:
 
 
 def _pairs(samples: Mapping[str, NDArray[np.float64]]) -> list[Pair]:
+    from scipy import stats
+
     howell: Any = stats.tukey_hsd(*samples.values(), equal_var=False)
     return [
         Pair(first, second, float(howell.statistic[row, column]), _probability(howell.pvalue[row, column]))

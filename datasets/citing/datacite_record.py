@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from datacite import schema45  # type: ignore[import-untyped]
-
 from datasets.citing.facts import Creator, Facts
 from datasets.citing.files import File
 
@@ -43,6 +41,8 @@ def datacite(facts: Facts, files: Sequence[File]) -> dict[str, Any]:
 
 def datacite_xml(facts: Facts, files: Sequence[File]) -> str:
     """The same record as XML."""
+    from datacite import schema45  # type: ignore[import-untyped]  # slow to load, and few processes need it
+
     text: str = schema45.tostring(datacite(facts, files))
     return text
 
