@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import receipts
@@ -189,8 +189,7 @@ def _grants(user: User) -> Iterator[Row]:
 
 
 def _invitations(user: User) -> Iterator[Row]:
-    rows = Invitation.objects.filter(Q(accepted_by=user) | Q(email__in=addresses_of(user)))
-    for row in rows.prefetch_related("hospitals").order_by("pk"):
+    for row in own_invitations(user).prefetch_related("hospitals").order_by("pk"):
         yield {
             "email": row.email,
             "hospitals": [str(hospital) for hospital in row.hospitals.all()],
@@ -214,10 +213,12 @@ def _events(user: User) -> Iterator[Row]:
         }
 
 
-def addresses_of(user: User) -> list[str]:
-    """Every address that the account goes or went by, in small letters as invitations have them."""
-    further = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
-    return sorted({address.lower() for address in (user.email, *further)})
+def own_invitations(user: User) -> QuerySet[Invitation]:
+    """What the person accepted, and what waits at an address that the person has shown to read. One that was merely
+    typed in may be anybody's."""
+    confirmed = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
+    waiting = Q(accepted_by=None, email__in=[address.lower() for address in confirmed])  # stored in small letters
+    return Invitation.objects.filter(Q(accepted_by=user) | waiting)
 
 
 _OWN: dict[str, Exporter] = {

@@ -7,14 +7,13 @@ from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import mail, policies
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
-from accounts.models import AccessGrant, AccessRequest, HospitalMembership, Invitation, RequestMessage, User
-from accounts.own_data import addresses_of
+from accounts.models import AccessGrant, AccessRequest, HospitalMembership, RequestMessage, User
+from accounts.own_data import own_invitations
 from accounts.services.access import withdraw_requests
 from accounts.services.grants import end_grants
 from audit.services import record
@@ -134,7 +133,7 @@ def _end_sessions(user: User) -> None:
 
 def _forget_person(user: User) -> None:
     nobody, now = f"closed-{user.pk}@closed.invalid", timezone.now()
-    invitations = Invitation.objects.filter(Q(accepted_by=user) | Q(email__in=addresses_of(user)))
+    invitations = own_invitations(user)
     invitations.filter(accepted_at=None, revoked_at=None).update(revoked_at=now)
     invitations.update(email=nobody)
     EmailAddress.objects.filter(user=user).delete()

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import mail, selectors, services
+from accounts import mail, own_data, selectors, services
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessRequest, ApiToken, Invitation, RequestMessage, Signature, User
 from accounts.services.leaving import Reason
@@ -176,6 +176,41 @@ def test_the_person_goes_and_the_evidence_stays(world: World) -> None:
     assert not any(secret in str(event.data) for secret in SECRETS)
     with pytest.raises(NotAllowedError):
         services.close_account(user=row)
+
+
+def test_an_invitation_is_ones_own_by_a_confirmed_address_alone(world: World) -> None:
+    user, invited = world.researcher, world.invitation
+    typed = EmailAddress.objects.create(user=user, email=invited.email, verified=False)
+    taken = Invitation.objects.create(
+        email=user.email,
+        token_hash="2" * 64,
+        invited_by=world.manager,
+        accepted_by=world.granted,
+        accepted_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
+
+    def exported() -> list[str]:
+        with own_data.export(user) as file:
+            return [row["email"] for row in json.loads(zipfile.ZipFile(file).read("invitations.json"))]
+
+    assert exported() == []
+    EmailAddress.objects.filter(pk=typed.pk).update(verified=True)
+    assert exported() == [invited.email]
+    EmailAddress.objects.filter(pk=typed.pk).update(verified=False)
+    services.close_account(user=user)
+    for row in (invited, taken):
+        before = (row.email, None)
+        row.refresh_from_db()
+        assert (row.email, row.revoked_at) == before
+
+
+def test_closing_revokes_what_waits_at_the_own_address(world: World) -> None:
+    EmailAddress.objects.create(user=world.researcher, email=world.invitation.email.title(), verified=True)
+    services.close_account(user=world.researcher)
+    world.invitation.refresh_from_db()
+    assert world.invitation.revoked_at is not None
+    assert world.invitation.email.endswith("@closed.invalid")
 
 
 def test_an_open_request_is_withdrawn_and_blanked(world: World) -> None:
