@@ -187,6 +187,7 @@ def test_people_are_told(world: World, committing: Commit) -> None:
     assert "Say more <here> & now." in refused.body
     assert "The project is over." in revoked.body
     assert "http://127.0.0.1:8000/datasets/example/" in granted.body
+    assert not [mail for mail in outbox.outbox if "QuerySet" in mail.subject + str(mail.body)], "names, no Python"
     for mail in outbox.outbox:
         assert mail.subject.startswith("[CXR Commons] ")
         assert "Example radiographs" in mail.subject

@@ -38,6 +38,7 @@ def test_an_invitation_makes_a_person_with_a_confirmed_address(people: People, c
     assert invitation.token_hash == secret_hash(secret)
     (message,) = outbox.outbox
     assert message.to == ["ina@example.org"]
+    assert message.subject.endswith(str(hospital)), "names, no Python"
     assert f"http://127.0.0.1:8000/invitations/{secret}/" in message.body
     user = services.accept_invitation(secret=secret, name="Ina  Invited", password="battery staple 9")
     assert (user.email, user.name, user.institution) == ("ina@example.org", "Ina Invited", hospital.name)
