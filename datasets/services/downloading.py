@@ -62,7 +62,7 @@ def note_links(*, user: User, release: Release, archives: Sequence[Archive]) -> 
 
 @transaction.atomic
 def finish_download(download: Download, bytes_sent: int) -> None:
-    """Records how many bytes went out, all or not; once, however often it is called."""
+    """Records how many bytes went out at most, all or not; once, however often it is called."""
     if not Download.objects.filter(pk=download.pk, bytes_sent=None).update(bytes_sent=bytes_sent):
         return
     record(
@@ -85,14 +85,12 @@ class Delivery(Iterator[bytes]):
     def __init__(self, file: IO[bytes], download: Download) -> None:
         self._file, self._download = file, download
         self._left = download.last_byte - download.first_byte + 1
-        self._sent = self._on_the_way = 0
+        self._handed = 0
         self._chunks = 0
         self._closed = False
         file.seek(download.first_byte)
 
     def __next__(self) -> bytes:
-        # The server comes back only after it has passed on what it got.
-        self._sent, self._on_the_way = self._sent + self._on_the_way, 0
         self._chunks += 1
         if self._chunks % CHECK == 0 and not _is_ready(self._download.archive_id):
             raise StopIteration
@@ -100,7 +98,7 @@ class Delivery(Iterator[bytes]):
         if not data:
             raise StopIteration
         self._left -= len(data)
-        self._on_the_way = len(data)
+        self._handed += len(data)
         return data
 
     def close(self) -> None:
@@ -108,7 +106,8 @@ class Delivery(Iterator[bytes]):
             return
         self._closed = True
         self._file.close()
-        finish_download(self._download, self._sent)
+        # The server may have passed on some of the last chunk, or all of it: it counts as gone.
+        finish_download(self._download, self._handed)
 
 
 # A line of the log `delivery` in deploy/nginx.conf: the download's id, status, bytes of the body.
