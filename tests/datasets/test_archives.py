@@ -318,7 +318,8 @@ def test_two_workers_that_finish_together_publish_once() -> None:
     for class_id in (1, 2, 3):
         library.add(class_id, image=new_file(b"x" * 300_000))
     release = library.order()
-    archives = list(release.archives.values_list("pk", flat=True))
+    last = list(release.archives.filter(content=Archive.Content.SUMS).values_list("pk", flat=True))
+    others = list(release.archives.exclude(pk__in=last).values_list("pk", flat=True))
     errors: list[Exception] = []
 
     def work(name: str, order: list[Any]) -> None:
@@ -330,12 +331,13 @@ def test_two_workers_that_finish_together_publish_once() -> None:
         finally:
             connection.close()
 
-    # From both ends, so that they meet, and both try every archive.
-    threads = [threading.Thread(target=work, args=args) for args in (("a", archives), ("b", archives[::-1]))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    # From both ends, so that they meet, and both try every archive; the lists of checksums wait for the others.
+    for archives in (others, last):
+        threads = [threading.Thread(target=work, args=args) for args in (("a", archives), ("b", archives[::-1]))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert errors == []
     release.refresh_from_db()
     assert release.status == Release.Status.PUBLISHED

@@ -124,7 +124,9 @@ class Installation:
                 if raw.strip():
                     message = message_from_string(raw, policy=policy.default)
                     if to in str(message["To"]):
-                        found.append(f"{message['Subject']}\n{message.get_content()}")
+                        text = message.get_body(("plain",))  # an attachment may hang on it
+                        assert text is not None
+                        found.append(f"{message['Subject']}\n{text.get_content()}")
         return found
 
     def link(self, to: str, containing: str) -> str:
