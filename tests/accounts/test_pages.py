@@ -85,6 +85,18 @@ def test_the_text_of_an_agreement_is_no_markup(world: World) -> None:
     assert "Sign in to sign" in page
 
 
+def test_a_name_is_no_markup_on_the_page_that_is_signed(world: World) -> None:
+    User.objects.filter(pk=world.researcher.pk).update(name="<img src=x onerror=alert(1)>")
+    page = _page(_client(world.researcher), reverse("accounts:agreement", args=[world.agreement.pk]))
+    assert "Type your name as in your account: &lt;img src=x" in page
+    assert "<img src=x" not in page
+
+
+def test_what_django_says_of_passwords_stays_a_list(world: World) -> None:
+    page = _page(Client(), reverse("accounts:invitation", args=[INVITATION_SECRET]))
+    assert '_helptext"><ul><li>' in page
+
+
 def test_a_token_is_shown_once_and_kept_by_nobody(world: World) -> None:
     client = _client(world.researcher)
     url = reverse("accounts:tokens")
