@@ -1,5 +1,6 @@
 """Custom cohorts for programs: the condition, not the images."""
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -31,4 +32,7 @@ class CohortDetail(APIView):
         found = Cohort.objects.select_related("release__dataset").filter(
             release__in=selectors.published(), release__dataset__in=policies.visible(request.user)
         )
-        return Response(CohortSerializer(get_object_or_404(found, identifier=identifier)).data)
+        cohort = get_object_or_404(found, identifier=identifier)
+        if cohort.release.about.get("labels_only"):
+            raise Http404
+        return Response(CohortSerializer(cohort).data)

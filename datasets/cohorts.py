@@ -9,11 +9,13 @@ import json
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from datasets.models import Release, ReleaseItem
+from datasets.models import Dataset, Release, ReleaseItem
 
 CHOICES = ("class_id", "quality", "sex", "hospital_id", "smoke", "subtype", "set")
 RANGES = ("age", "smoke_packyears")
+LEAST_SHOWN = 10  # images; a smaller count on a public page could point at a person
 Filters = dict[str, list[Any]]
 
 
@@ -43,6 +45,12 @@ def identifier(release: Release, filters: Filters) -> str:
     content = json.dumps([release.dataset.slug, release.version, filters], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return f"{release.dataset.slug}-{release.version}-c{digest}"
+
+
+def shown(count: int, dataset: Dataset) -> str:
+    """How many images fit, as everybody may read it."""
+    least = max(dataset.least_cell, LEAST_SHOWN)
+    return f"{count:,}" if count >= least else _("fewer than %(number)s") % {"number": least}
 
 
 def where(filters: Filters) -> str:

@@ -314,6 +314,16 @@ def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
     return covered
 
 
+def may_choose(user: Person, release: Release) -> Decision:
+    """Whether `user` may count images of a release by their metadata: counts of any condition tell the rows, so who may
+    download the table of all of them may."""
+    return Standing(user, release.dataset).decide(
+        needed_groups(release),
+        CONTENT_OF[Archive.Content.METADATA],
+        published=release.status == Release.Status.PUBLISHED and release.dataset.is_public,
+    )
+
+
 def may_see_masks(user: Person, dataset: Dataset) -> Decision:
     """Whether `user` may look through the masks of a segmentation collection: who may download them may."""
     return Standing(user, dataset).decide((), Content.MASKS, published=dataset.is_public)

@@ -5,15 +5,17 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.services import record
-from datasets import cohorts
+from datasets import cohorts, policies
 from datasets.errors import DatasetError
 from datasets.models import Cohort, Release
 
 
 @transaction.atomic
 def save_cohort(*, user: User, release: Release, filters: cohorts.Filters) -> Cohort:
-    """Keeps the condition; one that was kept before is found again. Raises DatasetError where no image fits, or where
-    it would be the whole release, which has a name already."""
+    """Keeps the condition; one that was kept before is found again. Raises DatasetError where the person may not have
+    the metadata, no image fits, or it would be the whole release, which has a name already."""
+    if not policies.may_choose(user, release).allowed:
+        raise DatasetError(_("You need access to all images of this version."))
     if not filters:
         raise DatasetError(_("Choose at least one condition; the whole version can be cited by itself."))
     images = cohorts.matching(release, filters).count()

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.policies import is_person, required
+from audit.denials import because
 from datasets import cohorts, policies, selectors, services
 from datasets.errors import DatasetError
 from datasets.models import Cohort, Dataset, Release
@@ -77,28 +78,29 @@ def _choices(release: Release, column: str) -> list[tuple[Any, str]]:
     return [(value, names.get(value, str(value))) for value in found]
 
 
-def _shown(count: int, dataset: Dataset) -> str:
-    """A count for everybody: small ones could point at a person."""
-    if 0 < count < dataset.least_cell:
-        return _("fewer than %(number)s") % {"number": dataset.least_cell}
-    return f"{count:,}"
-
-
 def _release(request: HttpRequest, slug: str, version: str) -> Release:
     releases = selectors.published().filter(dataset__in=policies.visible(request.user))
-    return get_object_or_404(
+    release = get_object_or_404(
         releases.select_related("dataset__agreement"),
         dataset__slug=slug,
         dataset__kind=Dataset.Kind.RADIOGRAPHS,
         version=version,
     )
+    if release.about.get("labels_only"):  # it tells of diagnoses alone, not of people and hospitals
+        raise Http404
+    return release
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @required(is_person)
 def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
-    """The conditions and how many images fit; POST keeps them."""
+    """The conditions and how many images fit, for those who may have the metadata; POST keeps them."""
     release = _release(request, slug, version)
+    decision = policies.may_choose(request.user, release)
+    if not decision.allowed:
+        because(request, *decision.codes)
+        context = {"dataset": release.dataset, "lead": _("Custom cohort"), "decision": decision}
+        return render(request, "datasets/refused.html", context, status=403)
     given = request.POST if request.method == "POST" else request.GET
     form = CohortForm(given, release=release)
     filters = form.filters() if form.is_valid() else {}
@@ -114,7 +116,7 @@ def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
         "dataset": release.dataset,
         "release": release,
         "form": form,
-        "images": _shown(images, release.dataset),
+        "images": f"{images:,}",
         "where": cohorts.where(filters),
         "chosen": [(name, value) for name in form.fields for value in given.getlist(name) if value],
     }
@@ -123,7 +125,7 @@ def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 
 @require_safe
 def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
-    """What is cited: the condition and the count, for everybody who sees the dataset; no file names."""
+    """What is cited: the condition, for everybody who sees the dataset; of the counts only a large total."""
     found = get_object_or_404(
         Cohort.objects.select_related("release__dataset").filter(
             release__in=selectors.published(), release__dataset__in=policies.visible(request.user)
@@ -131,16 +133,13 @@ def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
         identifier=identifier,
     )
     release = found.release
-    by_class = []
-    for group in release.dataset.groups.all():
-        if count := cohorts.matching(release, found.filters).filter(group=group).count():
-            by_class.append((group, _shown(count, release.dataset)))
+    if release.about.get("labels_only"):
+        raise Http404
     context = {
         "cohort": found,
         "dataset": release.dataset,
         "release": release,
-        "images": _shown(found.images, release.dataset),
-        "by_class": by_class,
+        "images": cohorts.shown(cohorts.matching(release, found.filters).count(), release.dataset),
         "conditions": [_words(release, column, chosen) for column, chosen in found.filters.items()],
         "where": cohorts.where(found.filters),
         "address": request.build_absolute_uri(),

@@ -15,7 +15,10 @@ from datasets.errors import DatasetError
 from datasets.metadata import IMAGE_COLUMNS
 from datasets.models import Cohort, Dataset, Release
 from datasets.services import save_cohort
+from tests.datasets.holders import grant
 from tests.datasets.library import Library
+
+WOMEN = {"sex": ["F"]}
 
 
 @pytest.fixture
@@ -62,6 +65,7 @@ def test_the_portal_and_the_client_mean_the_same(release: Release, filters: dict
 
 def test_it_is_counted_kept_and_cited(library: Library, release: Release) -> None:
     person = library.people.researcher()
+    grant(person, library.dataset)
     client = Client()
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     page = reverse("datasets:cohort_new", args=["polcovid", "1.0"])
@@ -81,20 +85,65 @@ def test_it_is_counted_kept_and_cited(library: Library, release: Release) -> Non
     answer = APIClient().get(reverse("api:cohort", args=[cohort.identifier])).json()
     assert (answer["dataset"], answer["version"]) == ("polcovid", "1.0")
     assert answer["where"] == 'age >= 60 and age <= 90 and sex in ("F")'
-    # Small counts could point at a person.
-    Dataset.objects.update(least_cell=10)
-    assert "fewer than 10" in Client().get(address).content.decode()
-    assert "fewer than 10" in client.get(page, {"sex": ["F"]}).content.decode()
     Dataset.objects.update(is_public=False)
     assert Client().get(address).status_code == 404
 
 
+def test_counts_are_for_those_who_may_have_the_table(library: Library, release: Release) -> None:
+    """Counts of any condition tell the rows of single patients."""
+    page = reverse("datasets:cohort_new", args=["polcovid", "1.0"])
+    part = library.people.researcher()
+    grant(part, library.dataset, 1, 2)
+    for user in (part, library.people.researcher(), library.manager):
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        for answer in (client.get(page, {"sex": ["F"]}), client.post(page, {"sex": ["F"]})):
+            assert answer.status_code == 403
+            assert "Images that fit" not in answer.content.decode()
+        with pytest.raises(DatasetError):
+            save_cohort(user=user, release=release, filters={"sex": ["F"]})
+    assert not Cohort.objects.exists()
+
+
+def test_the_public_page_tells_only_a_large_total(library: Library, release: Release) -> None:
+    person = library.people.researcher()
+    grant(person, library.dataset)
+    address = reverse("datasets:cohort", args=[save_cohort(user=person, release=release, filters=WOMEN).identifier])
+    text = Client().get(address).content.decode()
+    assert "Images: fewer than 10" in text
+    assert "by class" not in text
+    for _number in range(8):
+        library.add(1, quality="Good")
+    large = save_cohort(user=person, release=library.publish("1.1"), filters=WOMEN)
+    address = reverse("datasets:cohort", args=[large.identifier])
+    assert "Images: 11" in Client().get(address).content.decode()
+    Dataset.objects.update(least_cell=12)
+    assert "Images: fewer than 12" in Client().get(address).content.decode()
+
+
+def test_where_nothing_is_told_of_patients_there_are_no_cohorts(library: Library, release: Release) -> None:
+    person = library.people.researcher()
+    grant(person, library.dataset)
+    kept = save_cohort(user=person, release=release, filters=WOMEN)
+    release.about = {**release.about, "labels_only": True}
+    release.save()
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    page = reverse("datasets:cohort_new", args=["polcovid", "1.0"])
+    assert client.get(page).status_code == client.post(page, {"sex": ["F"]}).status_code == 404
+    assert client.get(reverse("datasets:cohort", args=[kept.identifier])).status_code == 404
+    assert APIClient().get(reverse("api:cohort", args=[kept.identifier])).status_code == 404
+    assert page not in client.get(reverse("datasets:release", args=["polcovid", "1.0"])).content.decode()
+
+
 def test_what_would_be_nothing_or_everything_is_not_kept(library: Library, release: Release) -> None:
+    person = library.people.researcher()
+    grant(person, library.dataset)
     for filters in ({}, {"sex": ["F"], "class_id": [3]}):
         with pytest.raises(DatasetError):
-            save_cohort(user=library.manager, release=release, filters=filters)
+            save_cohort(user=person, release=release, filters=filters)
     client = Client()
-    client.force_login(library.manager, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     page = reverse("datasets:cohort_new", args=["polcovid", "1.0"])
     assert "No image fits" in client.post(page, {"sex": ["F"], "class_id": ["3"]}).content.decode()
     assert client.get(page, {"sex": ["X"], "age_from": "many"}).status_code == 200
