@@ -14,10 +14,11 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from audit import anchors
+from audit.anchors import ANCHORED, RESTARTED
 from audit.keys import audit_key
 from audit.models import Event
 from audit.services import record
-from audit.verification import ANCHORED, RESTARTED, Result, check
+from audit.verification import Result, check
 
 _log = logging.getLogger(__name__)
 _DAY = timedelta(hours=24)
@@ -30,17 +31,17 @@ def anchor() -> anchors.Anchor | None:
     """Writes an anchor where there is something new.
 
     Once a day the trail notes how many there are, and that day's line goes by mail to CXR_ANCHOR_MAIL. Where the trail
-    contradicts the last anchor, data managers are told and nothing is written.
+    and the anchors contradict each other, data managers are told and nothing is written, to either.
     """
     try:
-        daily = _is_due() and (lines := anchors.read()[0])
+        lines, broken = anchors.compare()
+        daily = bool(lines) and _is_due()
         if daily:
-            record(ANCHORED, anchors=len(lines), mac=lines[-1].mac[:16])
+            record(ANCHORED, anchors=len(lines) + len(broken), mac=lines[-1].mac[:16])
         written = anchors.write()
     except anchors.AnchorMismatchError as error:
-        _log.error("the audit trail does not hold the event that was anchored last")
-        words = [f"Event {error} was anchored, and the trail does not hold it any more: it was changed or cut off."]
-        _tell_managers(words)
+        _log.error("the audit trail and its anchors contradict each other")
+        _tell_managers([str(error)])
         return None
     if written is not None and daily and settings.CXR_ANCHOR_MAIL:
         EmailMessage(

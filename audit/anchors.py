@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from audit.keys import audit_key
 from audit.models import Event
+
+ANCHORED = "audit.anchored"
+RESTARTED = "audit.anchors_restarted"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Anchor:
 
 
 class AnchorMismatchError(Exception):
-    """The trail is not the one that was anchored; nothing is written over the evidence."""
+    """The trail is not the one that was anchored, says the text; nothing is written over the evidence."""
 
 
 def path() -> Path:
@@ -76,6 +79,50 @@ def _sound(file: IO[str]) -> tuple[list[Anchor], list[int]]:
     return anchors, broken
 
 
+def promises() -> list[dict[str, Any]]:
+    """What the trail says about the anchors since they last began anew, oldest first: how many lines there were, and
+    the beginning of the newest one's mac."""
+    begun = Event.objects.filter(action=RESTARTED).order_by("-number").values_list("number", flat=True).first()
+    said = Event.objects.filter(action=ANCHORED, number__gt=begun or 0).order_by("number")
+    return list(said.values_list("data", flat=True))
+
+
+def broken_promise(promised: list[dict[str, Any]], lines: int, found: list[Anchor]) -> str | None:
+    """How a file of `lines` lines, of which `found` are sound, is not what the trail says; None where it is.
+
+    Every promise counts: the newest one alone would agree with a file that was deleted and began anew.
+    `promised` has to be read before the file, which only grows.
+    """
+    most = max((said["anchors"] for said in promised), default=0)
+    if most and not lines:
+        return f"The file of anchors is gone ({path()}); the trail says that it had {most} lines."
+    if most > lines:
+        return f"The file of anchors has {lines} lines; the trail says that it had {most} already."
+    if not {said["mac"] for said in promised} <= {anchor.mac[:16] for anchor in found}:
+        return "The file of anchors is another one than the trail speaks of."
+    return None
+
+
+def compare() -> tuple[list[Anchor], list[int]]:
+    """What `read` returns, where trail and anchors agree; else raises AnchorMismatchError."""
+    promised = promises()
+    found, broken = read()
+    fault = broken_promise(promised, len(found) + len(broken), found)
+    if fault is not None:
+        raise AnchorMismatchError(fault)
+    if found:
+        _require(found[-1])
+    return found, broken
+
+
+def _require(anchor: Anchor) -> None:
+    """Raises AnchorMismatchError where the trail does not hold the event as it was anchored."""
+    if Event.objects.filter(number=anchor.number).values_list("hash", flat=True).first() != anchor.hash:
+        raise AnchorMismatchError(
+            f"Event {anchor.number} was anchored, and the trail does not hold it any more: it was changed or cut off."
+        )
+
+
 @contextmanager
 def _opened() -> Iterator[IO[bytes]]:
     """The file, to append to, by one process at a time."""
@@ -90,15 +137,15 @@ def _opened() -> Iterator[IO[bytes]]:
 def write() -> Anchor | None:
     """Anchors the last event and returns the line; None where the last one is anchored already or there is none.
 
-    Raises AnchorMismatchError where the trail does not hold the event that was anchored last, and OSError.
+    Raises AnchorMismatchError where the trail does not hold the event that was anchored last, or the file is not the
+    one that the trail speaks of, and OSError.
     """
     with _opened() as file:
+        compare()
         last = _last_line(file)
         newest = Event.objects.order_by("-number").values_list("number", "hash").first()
         if last is not None:
-            found = Event.objects.filter(number=last.number).values_list("hash", flat=True).first()
-            if found != last.hash:
-                raise AnchorMismatchError(last.number)
+            _require(last)
         if newest is None or (last is not None and newest[0] == last.number):
             return None
         at = timezone.now().isoformat()

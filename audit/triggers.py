@@ -17,16 +17,19 @@ _SQLITE = {
     ),
 }
 _POSTGRESQL = "audit_event_append_only"
+_BEFORE_UPDATE_DELETE_TRUNCATE = 2 | 16 | 8 | 32  # pg_trigger.tgtype, for each statement
+_BODY = f" BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'insufficient_privilege'; END "
+
+
+def _sqlite(name: str) -> str:
+    return f"CREATE TRIGGER {name} {_SQLITE[name]} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
 
 
 def raise_guard(connection: Any) -> None:
     """Lays the triggers down; from then on rows can be added and nothing else."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(
-                "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-                f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'insufficient_privilege'; END $$"
-            )
+            cursor.execute(f"CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$")
             cursor.execute(
                 f"CREATE TRIGGER {_POSTGRESQL} BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event "
                 "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"
@@ -34,8 +37,8 @@ def raise_guard(connection: Any) -> None:
             # ALWAYS: also for a session that calls itself a replica, which ordinary triggers let pass.
             cursor.execute(f"ALTER TABLE audit_event ENABLE ALWAYS TRIGGER {_POSTGRESQL}")
         else:
-            for name, when in _SQLITE.items():
-                cursor.execute(f"CREATE TRIGGER {name} {when} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END")
+            for name in _SQLITE:
+                cursor.execute(_sqlite(name))
 
 
 def lower_guard(connection: Any) -> None:
@@ -50,14 +53,16 @@ def lower_guard(connection: Any) -> None:
 
 
 def guard_stands(connection: Any) -> bool:
-    """Whether every trigger is there and switched on."""
+    """Whether every trigger is there, does what `raise_guard` made it do, and is switched on."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT count(*) FROM pg_trigger WHERE tgname = %s AND tgrelid = 'audit_event'::regclass "
-                "AND tgenabled = 'A'",
-                [_POSTGRESQL],
+                "SELECT count(*) FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+                "WHERE tgname = %s AND tgrelid = 'audit_event'::regclass AND tgenabled = 'A' "
+                "AND tgtype = %s AND tgqual IS NULL AND prosrc = %s",
+                [_POSTGRESQL, _BEFORE_UPDATE_DELETE_TRUNCATE, _BODY],
             )
             return bool(cursor.fetchone()[0] == 1)
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_event'")
-        return set(_SQLITE) <= {name for (name,) in cursor.fetchall()}
+        # Its words too: a trigger of that name may do nothing.
+        cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_event'")
+        return {_sqlite(name) for name in _SQLITE} <= {words for (words,) in cursor.fetchall()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -21,9 +20,6 @@ from audit.triggers import guard_stands
 
 CHUNK = 5000  # rows held in memory
 KEPT = 20  # faults that the result of a check keeps in words
-
-ANCHORED = "audit.anchored"
-RESTARTED = "audit.anchors_restarted"
 
 
 class Verification:
@@ -41,16 +37,18 @@ class Verification:
     def __iter__(self) -> Iterator[str]:
         if not guard_stands(connection):
             yield "The database does not refuse changes to the trail: its triggers are missing or switched off."
-        # Read before the rows: what is anchored by now is in the trail by now.
+        # In this order: what the trail says of by now is in the file by now, what is anchored by now is in the trail.
+        promised = anchors.promises()
         found, broken = anchors.read()
         self.anchors = len(found)
         self.anchored = found[-1].number if found else 0
         for line in broken:
             yield f"Line {line} of the anchors was changed, or lines before it are missing."
-        self._said: dict[str, Any] | None = None  # the newest event about the anchors themselves
         yield from self._chain({anchor.number: anchor for anchor in found})
         yield from self._end(found)
-        yield from self._promised(len(found) + len(broken), {anchor.mac for anchor in found})
+        fault = anchors.broken_promise(promised, len(found) + len(broken), found)
+        if fault is not None:
+            yield fault
 
     def _chain(self, by_number: dict[int, anchors.Anchor]) -> Iterator[str]:
         number, previous = self._before()
@@ -71,8 +69,6 @@ class Verification:
                     f"Event {row.number}: it is not the one that was anchored on {anchor.at[:19]}; "
                     "the trail was written anew."
                 )
-            if row.action in (ANCHORED, RESTARTED):
-                self._said = row.data
             number, previous = row.number, row_hash
             self.events += 1
         self.last, self.last_hash = number, previous
@@ -91,19 +87,6 @@ class Verification:
                 f"The trail ends at event {self.last}, but event {later[-1].number} was anchored on "
                 f"{later[-1].at[:19]}: its end was cut off."
             )
-
-    def _promised(self, lines: int, macs: set[str]) -> Iterator[str]:
-        """What the trail itself says about the anchors: a file that was deleted or shortened is found by it."""
-        if self._said is None and self.since > 1:
-            about = Event.objects.filter(action__in=[ANCHORED, RESTARTED]).order_by("-number")
-            self._said = about.values_list("data", flat=True).first()
-        promised = (self._said or {}).get("anchors", 0)
-        if promised and not lines:
-            yield f"The file of anchors is gone ({anchors.path()}); the trail says that it had {promised} lines."
-        elif promised > lines:
-            yield f"The file of anchors has {lines} lines; the trail says that it had {promised} already."
-        elif promised and (self._said or {}).get("mac") not in {mac[:16] for mac in macs}:
-            yield "The file of anchors is another one than the trail speaks of."
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -16,7 +17,7 @@ from audit import anchoring, anchors
 from audit.chain import FIELDS, FIRST_HASH, Row, digest
 from audit.models import Event
 from audit.services import record
-from audit.triggers import lower_guard
+from audit.triggers import guard_stands, lower_guard
 from audit.verification import Verification, last_result
 from tests.people import People
 from tests.unguarded import unguarded
@@ -79,6 +80,21 @@ def test_triggers_that_are_gone_are_missed(trail: list[Event]) -> None:
     assert list(Verification()) == [
         "The database does not refuse changes to the trail: its triggers are missing or switched off."
     ]
+
+
+def test_a_trigger_that_has_only_the_name_is_found(trail: list[Event]) -> None:
+    assert guard_stands(connection)
+    if connection.vendor == "postgresql":
+        sql(
+            "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"
+        )
+    else:
+        sql(
+            "DROP TRIGGER audit_event_no_delete",
+            "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event WHEN 0 BEGIN SELECT 1; END",
+        )
+    assert not guard_stands(connection)
+    assert "its triggers are missing" in str(list(Verification()))
 
 
 @pytest.mark.parametrize(
@@ -224,6 +240,45 @@ class TestAnchors:
         self.write([anchored[0], anchored[2]])
         assert "Line 2 of the anchors was changed, or lines before it are missing." in list(Verification())
 
+    def test_a_file_that_is_gone_does_not_begin_anew_by_itself(
+        self, anchored: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without its anchors the trail could lose its end, and the next anchors would agree with what is left."""
+        monkeypatch.setattr(anchoring, "_DAY", timedelta(0))
+        record("test.done")
+        anchors.path().unlink()
+        with unguarded():
+            sql("DELETE FROM audit_event WHERE number > 7")
+        for _ in range(3):
+            record("test.done")
+            assert anchoring.anchor() is None
+            assert "The file of anchors is gone" in mail.outbox[-1].body
+            assert "The file of anchors is gone" in str(list(Verification()))
+        assert Event.objects.filter(action="audit.anchored").count() == 1
+        with pytest.raises(CommandError, match="The file of anchors is gone"):
+            call_command("anchor_audit")
+        with pytest.raises(anchors.AnchorMismatchError):
+            anchors.write()
+
+    def test_every_promise_of_the_trail_counts_and_not_the_newest_alone(self, anchored: list[dict[str, Any]]) -> None:
+        anchors.path().unlink()
+        with unguarded():  # a new file, and an event that speaks of it, as somebody makes them who has the key
+            sql("DELETE FROM audit_event WHERE number > 7")
+        at = timezone.now().isoformat()
+        last = Event.objects.get(number=7)
+        self.write([{"number": 7, "hash": last.hash, "at": at, "mac": anchors._mac(7, last.hash, at, "")}])
+        record("audit.anchored", anchors=1, mac=anchors.read()[0][0].mac[:16])
+        for _ in range(2):
+            last, previous = Event.objects.get(number=8), anchors.read()[0][-1].mac
+            mac = anchors._mac(8, last.hash, at, previous)
+            lines = [json.loads(line) for line in anchors.path().read_text().splitlines()]
+            self.write([*lines, {"number": 8, "hash": last.hash, "at": at, "mac": mac}])
+        fault = "The file of anchors is another one than the trail speaks of."
+        assert list(Verification()) == [fault]
+        assert list(Verification(since=8)) == [fault]
+        with pytest.raises(anchors.AnchorMismatchError, match="another one"):
+            anchors.write()
+
     def test_nonsense_is_found_and_the_next_anchor_written(self, anchored: list[dict[str, Any]]) -> None:
         with anchors.path().open("a") as file:
             file.write('{"number": 9, "ha')
@@ -239,7 +294,7 @@ class TestAnchors:
     def test_a_restored_backup_begins_anew(self, anchored: list[dict[str, Any]]) -> None:
         with unguarded():
             sql("DELETE FROM audit_event WHERE number > 3")
-        with pytest.raises(CommandError, match="event 7"):
+        with pytest.raises(CommandError, match="Event 7"):
             call_command("anchor_audit")
         call_command("anchor_audit", restart=True, stdout=StringIO())
         assert list(Verification()) == []

@@ -23,5 +23,5 @@ class Command(BaseCommand):
         try:
             written = anchors.write()
         except anchors.AnchorMismatchError as error:
-            raise CommandError(f"The trail does not hold event {error} as it was anchored. Run verify_audit.") from None
+            raise CommandError(f"{error} Nothing was written. Run verify_audit.") from None
         self.stdout.write(f"Anchored: {written.line()}" if written else "Nothing new to anchor.")
