@@ -1,11 +1,17 @@
 """The back office: people's roles are given here; what is evidence can be read and not changed."""
 
+from importlib import import_module
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.contrib.sites.models import Site
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +33,18 @@ from audit.services import record
 
 # Roles are flags and memberships; Django's groups have no part in this program.
 admin.site.unregister(Group)
+
+# These libraries register pages of their own, which show secrets (the seed of an authenticator app) and change ways to
+# sign in without a trace in the trail. Importing them first lets them register now and not after this.
+for _library in (
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "django.contrib.sites",
+):
+    import_module(f"{_library}.admin")
+admin.site.unregister([Authenticator, EmailAddress, UserSession, SocialAccount, SocialApp, SocialToken, Site])
 
 
 class RecordedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
@@ -79,6 +97,10 @@ class PersonAdmin(RecordedAdmin, UserAdmin):  # type: ignore[type-arg]
         (_("Times"), {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "password1", "password2"]})]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # Who closed the account was told that it stays closed.
+        return (obj is None or obj.closed_at is None) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # An account is closed by taking "active" away: what the person signed and did stays.

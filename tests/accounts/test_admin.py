@@ -1,8 +1,11 @@
 """The back office: roles are given there and recorded; evidence stays as it is."""
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.models import Event
 from tests.world import World
@@ -48,6 +51,38 @@ def test_evidence_can_only_be_looked_at(staff: Client, world: World, model: str)
     assert getattr(row, "token_hash", "no hash here") not in looked.content.decode()
     assert staff.post(change, {}).status_code == 403
     assert staff.post(reverse(f"admin:accounts_{model}_delete", args=[row.pk])).status_code == 403
+
+
+def test_every_page_of_the_back_office_is_our_own() -> None:
+    """Libraries bring pages of their own, which would show secrets and change accounts without a trace."""
+    ours = {"accounts", "curation", "datasets", "intake"}
+    others = {type(page).__module__ for page in admin.site._registry.values()}
+    assert {module for module in others if module.split(".")[0] not in ours} == set()
+
+
+def test_second_factors_and_addresses_are_not_in_the_back_office(staff: Client, world: World) -> None:
+    factor = Authenticator.objects.create(user=world.granted, type=Authenticator.Type.TOTP, data={"secret": "SEED"})
+    for page in (f"mfa/authenticator/{factor.pk}/change/", f"mfa/authenticator/{factor.pk}/delete/"):
+        assert staff.post(f"/backoffice/{page}", {"post": "yes"}).status_code == 404
+    assert Authenticator.objects.filter(pk=factor.pk).exists()
+    for page in ("account/emailaddress", "usersessions/usersession", "socialaccount/socialapp", "sites/site"):
+        assert staff.get(f"/backoffice/{page}/").status_code == 404
+
+
+def test_a_closed_account_can_only_be_looked_at(staff: Client, world: World) -> None:
+    url = reverse("admin:accounts_user_change", args=[world.researcher.pk])
+    password = reverse("admin:auth_user_password_change", args=[world.researcher.pk])
+    assert staff.get(password).status_code == 200
+    world.researcher.closed_at = timezone.now()
+    world.researcher.is_active = False
+    world.researcher.save()
+    assert staff.get(url).status_code == 200
+    assert staff.post(url, {"email": "back@example.org", "is_active": "on"}).status_code == 403
+    new = {"password1": "battery staple 9", "password2": "battery staple 9", "usable_password": "true"}
+    assert staff.post(password, new).status_code == 403
+    world.researcher.refresh_from_db()
+    assert not world.researcher.is_active
+    assert not world.researcher.check_password("battery staple 9")
 
 
 def test_the_back_office_has_no_log_in_of_its_own(staff: Client, world: World) -> None:
