@@ -143,8 +143,12 @@ class AccessRequestMessages(APIView):
 
     @extend_schema(request=MessageSerializer, responses={201: MessageSerializer})
     def post(self, request: Request, pk: int) -> Response:
-        """Writes to the other side, who is told by e-mail that there is a message."""
+        """Writes to the other side, who is told by e-mail that there is a message. About the own request a token needs
+        the scope `download`, as to ask; about another's `manage`."""
         asked = get_object_or_404(_readable(request, self), pk=pk)
+        # Other people's requests are found with `manage` alone.
+        if asked.user_id == _person(request).pk and not ASK().has_permission(request, self):
+            self.permission_denied(request)
         sent = MessageSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         with refusals():

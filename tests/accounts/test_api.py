@@ -97,6 +97,18 @@ def test_scopes_limit_and_roles_are_looked_up_at_every_use(world: World) -> None
     assert world.request.status == "submitted"
 
 
+def test_a_token_that_may_only_read_writes_no_message(world: World) -> None:
+    url, text = f"/api/v1/access-requests/{world.request.pk}/messages/", {"text": "Hello."}
+    for client, answer in (
+        (_client(world.researcher, "read"), 403),
+        (_client(world.researcher, "read", "download"), 201),
+        (_client(world.reviewer, "read", "download"), 404),
+        (_client(world.reviewer, "read", "manage"), 201),
+    ):
+        assert client.post(url, text, format="json").status_code == answer
+    assert world.request.messages.count() == 2
+
+
 def test_an_invitation_by_the_api_does_not_show_its_secret(world: World) -> None:
     client = _client(world.manager, "manage")
     invited = {"email": "i@example.org", "hospitals": [world.hospital.number]}
