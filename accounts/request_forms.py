@@ -10,7 +10,12 @@ from accounts.models import AccessRequest, Content, ReasonTemplate
 
 
 class MessageForm(forms.Form):
-    text = forms.CharField(label=_("Message"), max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(
+        label=_("Message"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": _("Write a message first.")},
+    )
 
 
 class DecisionForm(forms.Form):
@@ -78,6 +83,7 @@ class ReasonForm(forms.Form):
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("The researcher reads it."),
+        error_messages={"required": _("Give the reason for revoking. The researcher will read it.")},
     )
 
 

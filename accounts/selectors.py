@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
@@ -15,6 +15,8 @@ from accounts.tokens import secret_hash
 
 if TYPE_CHECKING:
     from datasets.models import Dataset
+
+RENEWABLE_BEFORE = timedelta(days=60)  # the end of a grant; if it could be earlier, renewals would pile up
 
 
 def has_confirmed_email(user: User, email: str | None = None) -> bool:
@@ -115,6 +117,11 @@ def is_renewable(grant: AccessGrant) -> bool:
     """Neither ended before its time nor renewed; whether it has expired does not matter."""
     granted = AccessRequest.Status.GRANTED
     return grant.revoked_at is None and not grant.renewals.filter(status=granted).exists()
+
+
+def is_near_its_end(grant: AccessGrant) -> bool:
+    """Whether a renewal may be asked for: from `RENEWABLE_BEFORE` the end on, and after it."""
+    return grant.expires_at - timezone.now() <= RENEWABLE_BEFORE
 
 
 def reason_templates(dataset_id: int) -> QuerySet[ReasonTemplate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 Status = AccessRequest.Status
 EDITABLE = (Status.DRAFT, Status.MORE_INFORMATION)
+MAX_TEXT = 5000  # characters of a message, a purpose, or what was done
+DAILY_MESSAGES = 20  # of one person about one request in 24 hours: each is an e-mail to the other side
+_TOO_LONG = _("Write at most %(count)s characters.")
 
 
 def ask(
@@ -68,7 +72,7 @@ def save_request(
 
     Raises `NotAllowedError` for somebody else's request or grant and for datasets outside the catalogue,
     `AlreadyDoneError` while another request for the dataset is unfinished, `AccountsError` for groups or contents that
-    the dataset does not have and for a grant that can't be renewed."""
+    the dataset does not have, for a grant that can't be renewed (yet) and for words longer than `MAX_TEXT`."""
     chosen, wanted = list(groups), sorted(set(contents))
     if not policies.is_person(user):
         raise NotAllowedError(_("This account is closed."))
@@ -78,6 +82,8 @@ def save_request(
         raise AccountsError(_("Choose groups of this dataset."))
     if not set(wanted) <= set(Content.values):
         raise AccountsError(_("Choose what you need: images, lung regions, masks."))
+    if max(len(purpose), len(achieved)) > MAX_TEXT:
+        raise AccountsError(_TOO_LONG % {"count": MAX_TEXT})
     if renews is not None:
         _check_renewal(user, dataset, renews)
     try:
@@ -102,7 +108,8 @@ def save_request(
 
 def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
     """Sends a draft, or one that was asked more about, to those who decide. An open dataset grants at once, and the
-    grant comes back.
+    grant comes back; not to data managers, who could open a dataset for themselves, nor to a person whose grant for it
+    was revoked: somebody decides about those.
 
     Raises `NotAllowedError` before the e-mail address is confirmed and the agreement signed, `AlreadyDoneError` where
     it was sent already, `AccountsError` while something is missing."""
@@ -143,13 +150,20 @@ def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
             renews=row.renews_id,
             again=again,
         )
-        if dataset.access == dataset.Access.OPEN:
+        if _is_granted_at_once(row):
             grant = _grant_at_once(row, groups)
         else:
             for reviewer in selectors.deciders(row):
                 mail.send("request_answered" if again else "request_submitted", to=reviewer, access_request=row)
     request.refresh_from_db()
     return grant
+
+
+def _is_granted_at_once(row: AccessRequest) -> bool:
+    if row.dataset.access != row.dataset.Access.OPEN or policies.is_data_manager(row.user):
+        return False
+    former = AccessGrant.objects.filter(user=row.user_id, dataset=row.dataset_id)
+    return not former.filter(ended_by=AccessGrant.End.REVOKED).exists()
 
 
 def _grant_at_once(row: AccessRequest, groups: list[DiagnosisGroup]) -> AccessGrant:
@@ -175,12 +189,19 @@ def write_message(*, request: AccessRequest, author: User, text: str) -> Request
     """A line of the conversation: the researcher's, whom those who decide then get an e-mail about, or the other way
     round. The e-mails do not carry the words.
 
-    Raises `NotAllowedError` for anybody else, `AlreadyDoneError` where the request is a draft or finished."""
+    Raises `NotAllowedError` for anybody else, `AlreadyDoneError` where the request is a draft or finished,
+    `AccountsError` for an empty message, one longer than `MAX_TEXT`, and after `DAILY_MESSAGES` in 24 hours."""
     with transaction.atomic():
         row = lock_request(request, (Status.SUBMITTED, Status.MORE_INFORMATION))
         own = row.user_id == author.pk and policies.is_person(author)
         if not own and not policies.may_decide(author, row):
             raise NotAllowedError(_("You can't write about this request."))
+        since = timezone.now() - timedelta(days=1)
+        if row.messages.filter(author=author, at__gt=since).count() >= DAILY_MESSAGES:
+            raise AccountsError(
+                _("You have written %(count)s messages about this request today. Go on tomorrow.")
+                % {"count": DAILY_MESSAGES}
+            )
         message = add_message(row, author, text)
         if own:
             for reviewer in selectors.deciders(row):
@@ -194,6 +215,8 @@ def add_message(row: AccessRequest, author: User, text: str) -> RequestMessage:
     """The row and its event; who may and who is told is the caller's."""
     if not (text := text.strip()):
         raise AccountsError(_("Write a message first."))
+    if len(text) > MAX_TEXT:
+        raise AccountsError(_TOO_LONG % {"count": MAX_TEXT})
     message = RequestMessage.objects.create(request=row, author=author, text=text)
     record("request.message", actor=author, about=row, dataset=row.dataset_id, message=message.pk)
     return message
@@ -230,6 +253,11 @@ def _check_renewal(user: User, dataset: Dataset, grant: AccessGrant) -> None:
         raise NotAllowedError(_("You can renew only your own access."))
     if not selectors.is_renewable(grant):
         raise AccountsError(_("This access can't be renewed: it was ended or renewed already. Ask anew."))
+    if not selectors.is_near_its_end(grant):
+        raise AccountsError(
+            _("Access can be renewed in the last %(days)s days before its end; this one is not there yet.")
+            % {"days": selectors.RENEWABLE_BEFORE.days}
+        )
 
 
 def lock_request(request: AccessRequest, states: Iterable[str]) -> AccessRequest:

@@ -27,7 +27,7 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "asked": asked,
             "grant": grant,
-            "renewable": grant is not None and selectors.is_renewable(grant),
+            "renewable": grant is not None and selectors.is_renewable(grant) and selectors.is_near_its_end(grant),
             "now": timezone.now(),
             "conversation": asked.messages.select_related("author"),
             "message_form": MessageForm(),

@@ -126,12 +126,15 @@ def request_message(request: HttpRequest, pk: int) -> HttpResponse:
     own = asked.user_id == user.pk
     if not own:
         asked = get_object_or_404(selectors.requests_for(user), pk=pk)
+    form = MessageForm(request.POST)
     try:
-        services.write_message(request=asked, author=user, text=request.POST.get("text", ""))
+        if form.is_valid():
+            services.write_message(request=asked, author=user, text=form.cleaned_data["text"])
+            messages.success(request, _("Your message is sent. The other side is told by e-mail."))
+        else:
+            messages.error(request, " ".join(form.errors["text"]))
     except AccountsError as error:
         messages.error(request, str(error))
-    else:
-        messages.success(request, _("Your message is sent. The other side is told by e-mail."))
     return redirect("accounts:request" if own else "accounts:manage_request", pk=pk)
 
 
@@ -139,12 +142,15 @@ def request_message(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def grant_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(AccessGrant, pk=pk)
+    form = ReasonForm(request.POST)
     try:
-        services.revoke(grant=grant, manager=cast(User, request.user), reason=request.POST.get("reason", ""))
+        if form.is_valid():
+            services.revoke(grant=grant, manager=cast(User, request.user), reason=form.cleaned_data["reason"])
+            messages.success(request, _("The grant is revoked from now on. The researcher is told by e-mail."))
+        else:
+            messages.error(request, " ".join(form.errors["reason"]))
     except AccountsError as error:
         messages.error(request, str(error))
-    else:
-        messages.success(request, _("The grant is revoked from now on. The researcher is told by e-mail."))
     return redirect("accounts:manage_request", pk=grant.request_id)
 
 

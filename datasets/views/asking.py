@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import AccountsError
 from accounts.models import AccessGrant, AccessRequest, User
 from accounts.policies import is_person, required
-from accounts.selectors import is_renewable
+from accounts.selectors import is_near_its_end, is_renewable
 from accounts.services import save_request, submit_request
 from datasets import policies
 from datasets.forms import AccessRequestForm
@@ -78,7 +78,7 @@ def _page(
 def _to_renew(request: HttpRequest, standing: Standing) -> AccessGrant | None:
     wanted = request.POST.get("renew") or request.GET.get("renew")
     found = next((grant for grant in standing.grants if str(grant.pk) == wanted), None)
-    return found if found is not None and is_renewable(found) else None
+    return found if found is not None and is_renewable(found) and is_near_its_end(found) else None
 
 
 def _initial(asked: AccessRequest | None, renews: AccessGrant | None, dataset: Dataset) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def test_a_question_is_asked_and_answered(world: World) -> None:
     assert world.reviewer.name not in page
     assert "Answer a question" in _page(researcher, reverse("accounts:profile"))
     message = reverse("accounts:request_message", args=[world.request.pk])
+    for words, said in (("", "Write a message first"), ("x" * 4001, "at most 4000"), ("a\0", "Null characters")):
+        assert said in _post(researcher, message, text=words)
     assert "Your message is sent" in _post(researcher, message, text="I do.")
     assert "I do." in _page(reviewer, decide)
     assert 'name="decision"' not in _page(reviewer, decide)
@@ -116,6 +118,7 @@ def test_a_reviewer_sees_who_asks_and_decides(world: World) -> None:
     manager = _client(world.manager)
     assert revoke in _page(manager, url)
     assert "Give the reason for revoking" in _post(manager, revoke, reason="")
+    assert "Null characters" in _post(manager, revoke, reason="a\0")
     assert "The grant is revoked" in _post(manager, revoke, reason="Over.")
     assert revoke not in _page(manager, url)
     page = _page(_client(world.researcher), reverse("accounts:request", args=[world.request.pk]))

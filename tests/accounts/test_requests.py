@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import policies, selectors, services
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessGrant, AccessRequest, ReasonTemplate, User
+from accounts.services.access import DAILY_MESSAGES, MAX_TEXT
 from audit.models import Event
 from datasets.models import Dataset
 from tests.accounts.conftest import Commit
@@ -155,6 +156,59 @@ def test_an_open_dataset_grants_at_once_to_who_may_ask(world: World, committing:
     assert timedelta(days=19) < grant.expires_at - timezone.now() <= timedelta(days=20)
     assert _tos() == [world.expired.email]
     assert Event.objects.get(action="request.granted").actor_id is None
+
+
+def test_an_open_dataset_asks_somebody_about_who_was_revoked(world: World, committing: Commit) -> None:
+    Dataset.objects.update(access="open")
+    world.dataset.refresh_from_db()
+    services.revoke(grant=world.grant, manager=world.manager, reason="Misuse.")
+    outbox.outbox.clear()
+    with committing():
+        request = _ask(world, world.granted)
+    assert (request.status, _tos()) == ("submitted", [world.reviewer.email])
+    assert not selectors.current_grants(world.granted).exists()
+
+
+def test_an_open_dataset_is_not_a_managers_own_door(world: World) -> None:
+    Dataset.objects.update(access="open")
+    world.dataset.refresh_from_db()
+    manager = world.people.manager()
+    services.sign(user=manager, agreement=world.agreement, typed_name=manager.name, institution="University")
+    assert _ask(world, manager).status == "submitted"
+    assert not AccessGrant.objects.filter(user=manager).exists()
+
+
+def test_renewals_do_not_pile_up(world: World) -> None:
+    Dataset.objects.update(access="open", grant_days=90)
+    world.dataset.refresh_from_db()
+    last = timezone.now() + timedelta(days=60)
+    for end, allowed in ((last + timedelta(minutes=5), False), (last, True)):
+        AccessGrant.objects.filter(pk=world.grant.pk).update(expires_at=end)
+        world.grant.refresh_from_db()
+        renewal = {"groups": [world.group], "achieved": "A paper."}
+        if not allowed:
+            with pytest.raises(AccountsError, match="last 60 days"):
+                _ask(world, world.granted, renews=world.grant, **renewal)
+    new = _ask(world, world.granted, renews=world.grant, **renewal).grant
+    with pytest.raises(AccountsError, match="last 60 days"):
+        _ask(world, world.granted, renews=new, **renewal)
+
+
+def test_messages_and_words_have_limits(world: World, committing: Commit) -> None:
+    request, user = _ask(world, world.granted), world.granted
+    with pytest.raises(AccountsError, match="at most"):
+        services.write_message(request=request, author=user, text="x" * (MAX_TEXT + 1))
+    for words in ("purpose", "achieved"):
+        with pytest.raises(AccountsError, match="at most"):
+            _draft(world, world.expired, **{words: "x" * (MAX_TEXT + 1)})
+    for _ in range(DAILY_MESSAGES):
+        services.write_message(request=request, author=user, text="x" * MAX_TEXT)
+    with committing(), pytest.raises(AccountsError, match="today"):
+        services.write_message(request=request, author=user, text="One more.")
+    assert _tos() == []
+    services.write_message(request=request, author=world.reviewer, text="The other side may.")
+    request.messages.update(at=timezone.now() - timedelta(days=1))
+    services.write_message(request=request, author=user, text="On the next day.")
 
 
 @pytest.mark.parametrize("left", [10, -10])

@@ -66,6 +66,7 @@ class Someone:
     signed: set[int] = field(default_factory=set)  # versions
     asked: tuple[frozenset[int], frozenset[str], int | None] | None = None  # of the unfinished request
     state: str = ""
+    revoked: bool = False  # once, so an open dataset does not open at once
     grants: dict[int, Given] = field(default_factory=dict)  # by the row's id
 
 
@@ -192,6 +193,7 @@ class History:
             return
         assert not someone.closed
         assert someone.state != "submitted"
+        assert renews is None or someone.grants[renews].end - Clock.at <= timedelta(days=60)
         someone.asked, someone.state = (groups, contents, renews), someone.state or "draft"
         if draw(st.integers(0, 7)) == 7:
             return  # kept for later
@@ -199,7 +201,7 @@ class History:
         if _done(services.submit_request, request=self.request(someone), user=someone.user):
             assert eligible
             someone.state = "submitted"
-            if self.dataset.access == "open":
+            if self.dataset.access == "open" and not someone.revoked:
                 self.note_grant(someone, groups, contents, 50)
         else:
             assert not eligible or renews is not None
@@ -237,7 +239,7 @@ class History:
             grant = AccessGrant.objects.get(pk=pk)
             if _done(services.revoke, grant=grant, manager=self.manager, reason="Over."):
                 assert someone.grants[pk].over == EVER
-                someone.grants[pk].over = Clock.at
+                someone.grants[pk].over, someone.revoked = Clock.at, True
 
     def close(self, someone: Someone, draw: Any) -> None:
         if draw(st.integers(0, 3)) == 3 and not someone.closed:
