@@ -227,7 +227,13 @@ class Standing:
                 return Reason(_END[grant.ended_by] if grant.revoked_at else Code.GRANT_EXPIRED, self.dataset, grant)
         if any(missing & self._covered(grant) for grant in self.current):
             return Reason(Code.OTHER_CONTENT, self.dataset)
-        return Reason(Code.OTHER_GROUP if self.current else Code.ASK_FOR_ACCESS, self.dataset)
+        if self.current:
+            return Reason(Code.OTHER_GROUP, self.dataset)
+        # Whoever had access to something else of the dataset reads how that ended.
+        for grant in self.grants:
+            if grant.revoked_at and grant.ended_by in ("", AccessGrant.End.REVOKED):
+                return Reason(Code.GRANT_REVOKED, self.dataset, grant)
+        return Reason(Code.ASK_FOR_ACCESS, self.dataset)
 
 
 _UNFINISHED: dict[str, Code] = {

@@ -120,6 +120,14 @@ def test_the_steps_come_in_their_order(world: World) -> None:
     assert may_download(user, world.archive).grant == renewed
 
 
+def test_a_revoked_person_is_told_so_whatever_the_grant_opened(world: World) -> None:
+    user = world.people.researcher()
+    sign(world, user)
+    given = grant(world, user, world.group, revoked=True)
+    AccessGrant.objects.filter(pk=given.pk).update(contents=["masks"], ended_by=AccessGrant.End.REVOKED)
+    assert codes(user, world.archive) == (Code.GRANT_REVOKED,)
+
+
 def test_a_signature_under_other_words_does_not_count(world: World) -> None:
     user = world.people.researcher()
     sign(world, user, "0" * 64)
