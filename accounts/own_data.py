@@ -1,7 +1,8 @@
 """What is stored about a person, as files that a person can read.
 
 Other apps add what they hold: `register("downloads", exporter)` when they are ready. An exporter gives rows of plain
-data, one after another; it keeps secrets and other people's data out."""
+data, one after another; it keeps secrets and other people's data out. What goes when the account is closed goes by
+`forget`, within that transaction."""
 
 import json
 import tempfile
@@ -14,6 +15,8 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -27,12 +30,22 @@ Row = dict[str, Any]
 Exporter = Callable[[User], Iterable[Row]]
 
 _exporters: dict[str, Exporter] = {}
+_forgetters: list[Callable[[User], None]] = []
+_ACTIONS = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted"}
 _IN_MEMORY = 4 * 1024 * 1024
 
 
-def register(name: str, exporter: Exporter) -> None:
-    """Adds the file `<name>.json` to everybody's export."""
+def register(name: str, exporter: Exporter, *, forget: Callable[[User], None] | None = None) -> None:
+    """Adds the file `<name>.json` to everybody's export, and `forget` to the closing of an account."""
     _exporters[name] = exporter
+    if forget is not None:
+        _forgetters.append(forget)
+
+
+def forget_everywhere(user: User) -> None:
+    """Has the other apps forget what they need not keep about somebody whose account is being closed."""
+    for forget in _forgetters:
+        forget(user)
 
 
 def export(user: User) -> IO[bytes]:
@@ -199,6 +212,20 @@ def _invitations(user: User) -> Iterator[Row]:
         }
 
 
+def _back_office(user: User) -> Iterator[Row]:
+    """What the person did there, and what was done to the person's account; of other rows the number, never a name."""
+    about = Q(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    entries = LogEntry.objects.filter(Q(user=user) | about).select_related("content_type").order_by("pk")
+    for entry in entries.iterator(chunk_size=500):
+        kind = ".".join(entry.content_type.natural_key()) if entry.content_type else ""
+        yield {
+            "at": entry.action_time,
+            "by": "you" if entry.user_id == user.pk else "somebody else",
+            "action": _ACTIONS.get(entry.action_flag, ""),
+            "about": f"{kind} {entry.object_id}".strip(),
+        }
+
+
 def _events(user: User) -> Iterator[Row]:
     about = Q(object_type="accounts.user", object_id=str(user.pk))
     events = Event.objects.filter(Q(actor_id=user.pk) | about).order_by("number")
@@ -231,5 +258,6 @@ _OWN: dict[str, Exporter] = {
     "requests": _requests,
     "grants": _grants,
     "invitations": _invitations,
+    "back_office": _back_office,
     "audit_trail": _events,
 }

@@ -8,6 +8,8 @@ class DatasetsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.own_data import register
-        from datasets.own_data import downloads
+        from datasets.own_data import cohorts, downloads, forget_reports, reports
 
         register("downloads", downloads)
+        register("reports", reports, forget=forget_reports)
+        register("cohorts", cohorts)

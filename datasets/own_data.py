@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accounts.models import User
-from datasets.models import Download
+from datasets.models import Cohort, Download, ImageReport
 
 
 def downloads(user: User) -> Iterator[dict[str, Any]]:
@@ -18,4 +18,37 @@ def downloads(user: User) -> Iterator[dict[str, Any]]:
             "first_byte": row.first_byte,
             "last_byte": row.last_byte,
             "bytes_sent": row.bytes_sent,
+        }
+
+
+def reports(user: User) -> Iterator[dict[str, Any]]:
+    rows = ImageReport.objects.filter(reporter=user).select_related("dataset").order_by("pk")
+    for row in rows.iterator(chunk_size=500):
+        yield {
+            "dataset": row.dataset.title,
+            "file": row.filename,
+            "category": row.category,
+            "text": row.text,
+            "at": row.at,
+            "status": row.status,
+            "answer": row.answer,
+            "answered_at": row.closed_at,
+        }
+
+
+def forget_reports(user: User) -> None:
+    """Blanks the words of answered reports. An open one is still needed; its words go when it is answered."""
+    ImageReport.objects.filter(reporter=user, status=ImageReport.Status.CLOSED).update(text="")
+
+
+def cohorts(user: User) -> Iterator[dict[str, Any]]:
+    rows = Cohort.objects.filter(created_by=user).select_related("release__dataset").order_by("pk")
+    for row in rows.iterator(chunk_size=500):
+        yield {
+            "identifier": row.identifier,
+            "dataset": row.release.dataset.title,
+            "release": row.release.version,
+            "filters": row.filters,
+            "images": row.images,
+            "at": row.created_at,
         }

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import mail, policies
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessGrant, AccessRequest, HospitalMembership, RequestMessage, User
-from accounts.own_data import own_invitations
+from accounts.own_data import forget_everywhere, own_invitations
 from accounts.services.access import withdraw_requests
 from accounts.services.grants import end_grants
 from audit.services import record
@@ -60,6 +60,7 @@ def close_account(*, user: User, by: User | None = None, reason: str = "") -> No
             "tokens": locked.api_tokens.filter(revoked_at=None).update(revoked_at=timezone.now()),
         }
         _forget_words(locked)
+        forget_everywhere(locked)
         _forget_ways_in(locked)
         _forget_person(locked)
         record("person.closed", actor=actor, about=locked, **counts, **({"reason": reason} if reason else {}))

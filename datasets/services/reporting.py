@@ -66,7 +66,9 @@ def close_report(*, manager: User, report: ImageReport, answer: str) -> ImageRep
         raise DatasetError(_("This report is answered already."))
     row.status, row.answer = ImageReport.Status.CLOSED, answer.strip()[:2000]
     row.closed_by, row.closed_at = manager, timezone.now()
-    row.save(update_fields=["status", "answer", "closed_by", "closed_at"])
+    if row.reporter.closed_at is not None:
+        row.text = ""  # as accounts are closed: words that are no longer needed
+    row.save(update_fields=["status", "answer", "closed_by", "closed_at", "text"])
     if row.reporter.closed_at is None:
         send("report_answered", to=row.reporter, report=row)
     record("image_report.closed", actor=manager, about=row)

@@ -84,7 +84,7 @@ def test_the_export_holds_everything_and_no_secret(world: World) -> None:
         f"{name}.json"
         for name in (
             *("account", "email_addresses", "sign_in", "sessions", "tokens", "signatures", "requests", "grants"),
-            *("invitations", "audit_trail", "downloads", "uploads", "pacs"),
+            *("invitations", "back_office", "audit_trail", "downloads", "reports", "cohorts", "uploads", "pacs"),
         )
     }
     assert rows["account.json"][0]["purpose_of_use"] == "Secret purpose"
@@ -99,6 +99,8 @@ def test_the_export_holds_everything_and_no_secret(world: World) -> None:
     ]
     assert rows["grants.json"][0]["number"] == world.grant.pk
     assert rows["downloads.json"][0]["file"] == world.archive.filename
+    (entry,) = rows["back_office.json"]
+    assert (entry["by"], entry["action"], entry["about"]) == ("somebody else", "changed", f"accounts.user {user.pk}")
     actions = {row["action"] for row in rows["audit_trail.json"]}
     assert {"person.logged_in", "person.data_exported"} <= actions
     (receipt,) = [text for name, text in data.items() if name.startswith("receipts/")]
