@@ -132,7 +132,7 @@ def request_message(request: HttpRequest, pk: int) -> HttpResponse:
             services.write_message(request=asked, author=user, text=form.cleaned_data["text"])
             messages.success(request, _("Your message is sent. The other side is told by e-mail."))
         else:
-            messages.error(request, " ".join(form.errors["text"]))
+            messages.error(request, " ".join(map(str, form.errors["text"])))
     except AccountsError as error:
         messages.error(request, str(error))
     return redirect("accounts:request" if own else "accounts:manage_request", pk=pk)
@@ -148,7 +148,7 @@ def grant_revoke(request: HttpRequest, pk: int) -> HttpResponse:
             services.revoke(grant=grant, manager=cast(User, request.user), reason=form.cleaned_data["reason"])
             messages.success(request, _("The grant is revoked from now on. The researcher is told by e-mail."))
         else:
-            messages.error(request, " ".join(form.errors["reason"]))
+            messages.error(request, " ".join(map(str, form.errors["reason"])))
     except AccountsError as error:
         messages.error(request, str(error))
     return redirect("accounts:manage_request", pk=grant.request_id)
