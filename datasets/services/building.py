@@ -185,6 +185,11 @@ def _build(archive: Archive, claim: _Claim, made_of: str) -> _Built:
     return _Built(path, content.count, content.md5, content.sha256, made_of)
 
 
+def places(archive: Archive) -> list[str]:
+    """Where its attempts write, also those whose worker was killed before the row could name the file."""
+    return [_place(archive, attempt) for attempt in range(1, archive.attempts + 1)]
+
+
 def _place(archive: Archive, attempt: int) -> str:
     """Every attempt has a place of its own, so that a half file never lies under a name that counts."""
     suffix = archive.filename.rpartition(".")[2]

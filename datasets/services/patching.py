@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.services import record
 from datasets import versions
 from datasets.models import Dataset, Release, ReleaseItem, Withdrawal
-from datasets.services.building import discard_files
+from datasets.services.building import discard_files, places
 from datasets.services.ordering import order_archives
 
 CHUNK = 2000  # rows held in memory
@@ -66,8 +66,9 @@ def reorder_archives(release: Release) -> None:
     being frozen there are no archives: the freezing goes on, and passes over what is withdrawn."""
     if release.freezing:
         return
-    old = list(release.archives.all())
-    paths = [str(archive.file.name) for archive in old if archive.file]
+    old = list(release.archives.select_related("release__dataset"))
+    paths = {str(archive.file.name) for archive in old if archive.file}
+    paths.update(path for archive in old for path in places(archive))
     release.archives.all().delete()
     transaction.on_commit(partial(discard_files, paths), robust=True)
     if release.items.exists():

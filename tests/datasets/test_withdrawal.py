@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError
 from django.db import connection
@@ -297,6 +298,20 @@ def test_a_worker_in_the_middle_of_an_archive_that_holds_it_publishes_nothing(
     build(release)
     assert release.status == Release.Status.PUBLISHED
     assert holds(release, gone.filename) == []
+
+
+def test_what_a_killed_worker_had_written_goes_with_the_archive(
+    library: Library, django_capture_on_commit_callbacks: Any
+) -> None:
+    gone = library.add(1)
+    library.add(1)
+    release = library.order()
+    archive = named(release, "NORMAL-radiographs.zip")
+    Archive.objects.filter(pk=archive.pk).update(status=Archive.Status.BUILDING, claimed_by="killed", attempts=1)
+    path = storages["archives"].save(building._place(archive, 1), ContentFile(b"with the image"))
+    with django_capture_on_commit_callbacks(execute=True):
+        withdraw(library, gone, finish=False)
+    assert not storages["archives"].exists(path)
 
 
 def test_an_empty_release_that_was_being_built_is_dropped(library: Library) -> None:
