@@ -167,7 +167,7 @@ def _endings(release: Release) -> dict[int, tuple[str, ...]]:
     key = cache_key("endings", release)
     found: dict[int, tuple[str, ...]] | None = cache.get(key)
     if found is None:
-        rows = release.items.filter(radiograph__isnull=False).order_by()
+        rows = release.items.filter(radiograph__isnull=False, tombstone=None).order_by()
         pairs = sorted(rows.values_list("group_id", "radiograph__format").distinct())
         found = {}
         for group, kind in pairs:

@@ -1,4 +1,7 @@
-"""Datasets, their releases and how much is in them. A published release never changes, so its counts are cached."""
+"""Datasets, their releases and how much is in them. A published release never changes, so its counts are cached.
+
+Withdrawn images are counted nowhere: the difference to the patch release would tell the row of whoever withdrew.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,13 +81,15 @@ def catalogue(user: Person, **only: str) -> list[Card]:
 
 
 def figures(releases: Iterable[Release]) -> dict[int, Figures]:
-    """The figures of published releases by their id, in at most one query."""
-    keys = {release.pk: cache_key("figures", release) for release in releases}
+    """The figures of published releases by their id, in at most two queries."""
+    releases = list(releases)
+    withdrawn = _withdrawn(releases)
+    keys = {release.pk: _key("figures", release, withdrawn.get(release.pk, 0)) for release in releases}
     known = cache.get_many(keys.values())
     missing = [pk for pk, key in keys.items() if key not in known]
     if missing:
         counted = (
-            ReleaseItem.objects.filter(release__in=missing)
+            ReleaseItem.objects.filter(release__in=missing, tombstone=None)
             .order_by()
             .values("release")
             .annotate(
@@ -106,14 +111,14 @@ def group_counts(dataset: Dataset, release: Release | None) -> list[tuple[Diagno
     """The groups of a dataset, each with the number of its images in `release`."""
     counts: dict[int, int] = {}
     if release is not None:
-        rows = release.items.order_by().values_list("group").annotate(Count("pk"))
+        rows = release.items.filter(tombstone=None).order_by().values_list("group").annotate(Count("pk"))
         counts = dict(rows.values_list("group", "pk__count"))
     return [(group, counts.get(group.pk, 0)) for group in dataset.groups.all()]
 
 
 def finding_counts(release: Release) -> list[tuple[str, int]]:
-    """The findings as the release froze them (labels), each with the number of images that have it. One query the first
-    time, none where the dataset has no findings."""
+    """The findings as the release froze them (labels), each with the number of images that have it. No query
+    where the dataset has no findings."""
     findings: dict[str, str] = release.about.get("findings", {})
     if not findings:
         return []
@@ -121,12 +126,23 @@ def finding_counts(release: Release) -> list[tuple[str, int]]:
     counts: dict[str, int] | None = cache.get(key)
     if counts is None:
         having = {f"n{place}": Count("pk", filter=Q(**{f"metadata__{code}": 1})) for place, code in enumerate(findings)}
-        found = release.items.order_by().aggregate(**having)
+        found = release.items.filter(tombstone=None).order_by().aggregate(**having)
         counts = {code: found[f"n{place}"] for place, code in enumerate(findings)}
         cache.set(key, counts, DAY)
     return [(label, counts[code]) for code, label in findings.items()]
 
 
 def cache_key(what: str, release: Release) -> str:
-    """A key of the cache for what never changes about a release; the time tells it from one of another database."""
-    return f"datasets:{what}:{release.pk}:{release.created_at.timestamp()}"
+    """A key of the cache for what is told of a release until an image of it is withdrawn. One query."""
+    return _key(what, release, _withdrawn([release]).get(release.pk, 0))
+
+
+def _key(what: str, release: Release, withdrawn: int) -> str:
+    """The time tells a release from one of another database."""
+    return f"datasets:{what}:{release.pk}:{release.created_at.timestamp()}:{withdrawn}"
+
+
+def _withdrawn(releases: Iterable[Release]) -> dict[int, int]:
+    """By release how many of its images were withdrawn since; without those that lost none."""
+    gone = ReleaseItem.objects.filter(release__in=releases, tombstone__isnull=False).order_by()
+    return dict(gone.values_list("release").annotate(Count("pk")).values_list("release", "pk__count"))

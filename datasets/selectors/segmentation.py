@@ -37,14 +37,15 @@ class SourceCounts:
 
 
 def released_sources(release: Release) -> list[SourceCounts]:
-    """The sources as a release froze them; one query the first time, from the cache for a day."""
+    """The sources as a release froze them, with what was not withdrawn; from the cache for a day."""
     key = cache_key("sources", release)
     found: list[SourceCounts] | None = cache.get(key)
     if found is None:
         sources = list(release.dataset.sources.all())
         words = release.about.get("sources", {})
         rows = (
-            release.items.order_by()
+            release.items.filter(tombstone=None)
+            .order_by()
             .annotate(name=KT("metadata__set"))
             .values_list("source", "name")
             .annotate(masks=Count("pk"), images=Count("pk", filter=Q(files__has_key="images")))

@@ -1,9 +1,11 @@
+from collections import Counter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from accounts.policies import is_data_manager
 from datasets import described, policies, selectors, services
 from datasets.models import Archive, Dataset, Release, Set
 from datasets.selectors.withdrawals import replacement, tombstones
@@ -64,6 +66,7 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
     }
     if release is not None:
         release.dataset = dataset
+        gone = tombstones(release)
         files = selectors.file_rows(request.user, release, standing)
         # Nothing can be done about a file that was withdrawn.
         refused = [
@@ -72,7 +75,10 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
         context |= {
             "files": files,
             "categories": selectors.file_categories(files),
-            "tombstones": tombstones(release),
+            "tombstones": gone,
+            "withdrawn": Counter(tombstone.withdrawal.get_reason_display() for tombstone in gone).items(),
+            # A name points whoever has a copy at the very image of who is protected: it is for those who have to act.
+            "names_withdrawn": bool(standing.current) or is_data_manager(request.user),
             "first_allowed": next((row.archive for row in files if row.decision.allowed), None),
             "next_step": refused[0].next_step if refused else None,
             "figures": selectors.figures([release])[release.pk],

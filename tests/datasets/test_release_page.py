@@ -12,8 +12,8 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from audit.models import Event
-from datasets import services
-from datasets.models import Archive, ImageReport, Release
+from datasets import selectors, services
+from datasets.models import Archive, ImageReport, Radiograph, Release
 from datasets.services.deprecating import deprecate, undeprecate
 from datasets.services.reporting import DAILY, close_report, report_image
 from datasets.services.withdrawing import withdraw_images
@@ -93,14 +93,55 @@ def test_an_old_version_shows_its_tombstone_and_what_replaced_it(client: Client,
     build(Release.objects.get(version="1.0.1"))
     text = page(client, "datasets:release", "polcovid", "1.0")
     assert "Replaced by version 1.0.1" in text
-    assert gone.filename in text
-    assert "identity found" in text
+    assert "Identity found 1" in words(text)
     assert library.manager.name not in text
     assert "withdrawn" in words(text)
     latest = page(client, "datasets:detail", "polcovid")
     assert "1 image withdrawn: identity found." in latest
     assert gone.filename not in latest
     assert "Replaced by" not in page(client, "datasets:release", "polcovid", "1.0.1")
+
+
+def test_the_names_of_withdrawn_images_are_for_those_who_may_have_copies(client: Client, library: Library) -> None:
+    gone = library.add(1)
+    library.add(1)
+    library.publish()
+    holder = library.people.researcher()
+    grant(holder, library.dataset, 2)
+    withdraw(library, gone, reason="identity")
+    assert gone.filename not in page(client, "datasets:release", "polcovid", "1.0")
+    for user, named in ((library.people.researcher(), False), (holder, True), (library.manager, True)):
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        assert (gone.filename in page(client, "datasets:release", "polcovid", "1.0")) is named
+
+
+def test_the_old_version_counts_as_its_patch_does(client: Client, library: Library) -> None:
+    """The difference would be the row of the person who withdrew, told to everybody."""
+    gone = library.add(1, demographics={"sex": "M", "age": 33, "smoke": "yes", "smoke_packyears": 7})
+    library.add(1)
+    library.add(2, demographics={"sex": "F", "age": 70})
+    old = library.publish()
+
+    def told(release: Release) -> tuple[Any, ...]:
+        release = Release.objects.get(pk=release.pk)
+        figures = selectors.figures([release])[release.pk]
+        return figures, selectors.group_counts(release.dataset, release), selectors.statistics(release)
+
+    before = told(old)
+    assert before[0].images == 3
+    withdraw(library, gone)
+    after = told(old)
+    assert [count for _group, count in after[1]] == [1, 1, 0]
+    assert after[0].images == 2
+    assert after[2].hospitals.total == 2
+    new = Release.objects.get(version="1.0.1")
+    build(new)
+    assert told(new) == after
+    for radiograph in Radiograph.objects.exclude(status=Radiograph.Status.WITHDRAWN):
+        withdraw(library, radiograph)
+    assert told(old)[0].images == 0
+    page(client, "datasets:release", "polcovid", "1.0")
+    page(client, "datasets:statistics", "polcovid", "1.0")
 
 
 def test_a_withdrawn_file_says_so_to_programs(library: Library) -> None:
