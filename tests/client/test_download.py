@@ -30,7 +30,8 @@ from datetime import timedelta
 from django.utils import timezone
 from accounts.models import AccessGrant, AccessRequest, Signature
 from accounts.services.tokens import issue_token
-from datasets.services import save_cohort
+from datasets import cohorts
+from datasets.models import Cohort
 from tests.datasets.library import Library, new_file
 from tests.people import People
 people = People()
@@ -48,7 +49,10 @@ grant = AccessGrant.objects.create(user=person, dataset=library.dataset, request
     expires_at=timezone.now() + timedelta(days=30))
 grant.groups.set(library.dataset.groups.filter(class_id=1))
 token = issue_token(user=person, name="t", scopes=["read", "download"], days=1)[1]
-cohort = save_cohort(user=person, release=library.dataset.releases.get(), filters={"age": [70, 90], "class_id": [1]})
+release, filters = library.dataset.releases.get(), {"age": [70, 90], "class_id": [1]}
+# Kept by somebody who may have all images, once it is published.
+cohort = Cohort.objects.create(identifier=cohorts.identifier(release, filters), release=release, filters=filters,
+    images=1, created_by=library.manager)
 print(json.dumps({"token": token, "email": person.email, "grant": grant.pk, "cohort": cohort.identifier}))
 """
 READY = "SELECT count(*) FROM datasets_release WHERE status = 'published' AND version = '{}'"
