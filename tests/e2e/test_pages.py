@@ -107,7 +107,8 @@ EXPECTED = {
 }
 # What the content security policy would refuse, as the server wrote it (a block of JSON is no script).
 INLINE = re.compile(
-    r"<[a-z][^>]*\sstyle\s*=|<style\b|<script(?![^>]*(?:\bsrc=|application/(?:ld\+)?json))[^>]*>|<[a-z][^>]*\son[a-z]+\s*=", re.I
+    r"<[a-z][^>]*\sstyle\s*=|<style\b|<script(?![^>]*(?:\bsrc=|application/(?:ld\+)?json))[^>]*>|<[a-z][^>]*\son[a-z]+\s*=",
+    re.I,
 )
 
 
