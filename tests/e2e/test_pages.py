@@ -159,7 +159,7 @@ def _look_at(page: Page, url: str, status: int, faults: list[str]) -> None:
     assert answer is not None
     if answer.status != status:
         faults.append(f"{url}: {answer.status}")
-    if "/accounts/login/" in page.url and url != "/accounts/login/":
+    if "/accounts/login/" in page.url and not url.startswith("/accounts/login/"):
         faults.append(f"{url}: asks to sign in")
     faults += [f"{url}: inline {text[:120]}" for text in INLINE.findall(answer.text())]
     if page.locator("h1").count() != 1:
