@@ -126,7 +126,7 @@ def tables(release: Release) -> Iterator[tuple[str, dict[str, Column]]]:
         yield "details", {name: DETAILS[name] for name in DETAIL_COLUMNS}
         yield deidentification
         return
-    findings = release.about.get("findings", {})
+    findings = dict(release.about.get("findings", []))
     if not release.about.get("labels_only"):
         yield "images", {name: IMAGES[name] for name in IMAGE_COLUMNS}
     if findings or release.about.get("labels_only"):

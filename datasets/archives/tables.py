@@ -64,7 +64,7 @@ def columns(archive: Archive) -> tuple[str, ...]:
     """Of the metadata that goes with the archive."""
     about = archive.release.about
     if about.get("labels_only") or archive.filename.endswith(f"-{names.LABELS_CSV}"):
-        return label_columns(about.get("findings", {}))
+        return label_columns(dict(about.get("findings", [])))
     return SEGMENTATION_COLUMNS if of_masks(archive) else IMAGE_COLUMNS
 
 

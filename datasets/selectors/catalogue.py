@@ -119,7 +119,7 @@ def group_counts(dataset: Dataset, release: Release | None) -> list[tuple[Diagno
 def finding_counts(release: Release) -> list[tuple[str, int]]:
     """The findings as the release froze them (labels), each with the number of images that have it. No query
     where the dataset has no findings."""
-    findings: dict[str, str] = release.about.get("findings", {})
+    findings: dict[str, str] = dict(release.about.get("findings", []))
     if not findings:
         return []
     key = cache_key("findings", release)

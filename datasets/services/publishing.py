@@ -124,7 +124,8 @@ def _about(dataset: Dataset) -> dict[str, Any]:
             for source in dataset.sources.all()
         },
         "deidentification": True,
-        "findings": {finding.code: finding.label for finding in dataset.findings.all()},
+        # Pairs, because a database may put the keys of an object in an order of its own.
+        "findings": [[finding.code, finding.label] for finding in dataset.findings.all()],
         "labels_only": dataset.labels_only,
         "citing": dataset_facts(dataset.pk),
     }
