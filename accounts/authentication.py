@@ -33,6 +33,7 @@ class ApiTokenAuthentication(BaseAuthentication):
                 _("This token is unknown, expired or revoked. Make a new one on your token page.")
             )
         if factors.missing(token.user):
+            note_refused_token(token)
             raise PermissionDenied(
                 _("Your role needs a second factor. Sign in to the portal and set one up, then try again."),
                 code="second_factor_required",

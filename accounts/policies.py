@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import AccessRequest, ApiToken, HospitalMembership
+from accounts.models import AccessGrant, AccessRequest, ApiToken, HospitalMembership
 from audit.denials import because
+
+if TYPE_CHECKING:
+    from datasets.models import Dataset
 
 Person = Any  # accounts.models.User or AnonymousUser
 
@@ -78,3 +81,12 @@ def required(policy: Callable[[Person], bool]) -> Callable[..., Callable[..., Ht
         return guarded
 
     return decorate
+
+
+def is_granted_at_once(user: Person, dataset: "Dataset") -> bool:
+    """Whether a request of `user` for `dataset` needs nobody's decision: the dataset is open, the person's access to it
+    was never revoked, and the person is not one who could open it to oneself."""
+    if dataset.access != dataset.Access.OPEN or is_data_manager(user):
+        return False
+    former = AccessGrant.objects.filter(user=user.pk, dataset=dataset.pk)
+    return not former.filter(ended_by=AccessGrant.End.REVOKED).exists()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from accounts import selectors
-from accounts.models import AccessGrant, AccessRequest, User
+from accounts.models import AccessGrant, AccessRequest, Agreement, Signature, User
 
 # A grant that ends within this time can be renewed without a gap.
 RENEWAL = timedelta(days=30)
@@ -45,15 +45,9 @@ def _account(user: User, asked: list[AccessRequest], current: list[AccessGrant])
         )
     counting = selectors.signed_agreements(user)
     for agreement in selectors.unsigned_agreements(user):
-        url = f"{reverse('accounts:agreement', args=[agreement.pk])}?{urlencode({'next': reverse('accounts:profile')})}"
+        url = _signing_page(agreement, reverse("accounts:profile"))
         if agreement.pk in counting and agreement.grace_until is not None:
-            yield Step(
-                _("Sign the new version of the data use agreement"),
-                _("%(title)s: your signature of the version before counts until %(date)s. Your access ends then.")
-                % {"title": agreement, "date": date_format(agreement.grace_until)},
-                url,
-                _("Read and sign"),
-            )
+            yield _sign_again(agreement, agreement.grace_until, url)
         else:
             yield Step(
                 _("Sign the data use agreement"),
@@ -70,6 +64,29 @@ def _account(user: User, asked: list[AccessRequest], current: list[AccessGrant])
             reverse("mfa_index"),
             _("Two-factor authentication"),
         )
+
+
+def sign_again(user: User, agreement: Agreement, back: str) -> Step | None:
+    """What somebody has to do whose signature of the version before still counts; `back` is the page to return to."""
+    if agreement.grace_until is None or not selectors.has_signed(user, agreement):
+        return None
+    if Signature.objects.filter(user=user, agreement=agreement).exists():
+        return None
+    return _sign_again(agreement, agreement.grace_until, _signing_page(agreement, back))
+
+
+def _sign_again(agreement: Agreement, until: datetime, url: str) -> Step:
+    return Step(
+        _("Sign the new version of the data use agreement"),
+        _("%(title)s: your signature of the version before counts until %(date)s. Your access ends then.")
+        % {"title": agreement, "date": date_format(until)},
+        url,
+        _("Read and sign"),
+    )
+
+
+def _signing_page(agreement: Agreement, back: str) -> str:
+    return f"{reverse('accounts:agreement', args=[agreement.pk])}?{urlencode({'next': back})}"
 
 
 def _requests(asked: list[AccessRequest]) -> Iterator[Step]:

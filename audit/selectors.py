@@ -47,8 +47,7 @@ def events(filters: Filters) -> QuerySet[Event]:
     """The events that fit, the newest first."""
     found = Event.objects.all()
     if filters.person is not None:
-        about = Q(object_type=get_user_model()._meta.label_lower, object_id=str(filters.person))
-        found = found.filter(Q(actor_id=filters.person) | about)
+        found = found.filter(Q(actor_id=filters.person) | _about(filters.person))
     if filters.action:
         found = found.filter(action=filters.action)
     if filters.dataset is not None:
@@ -63,6 +62,15 @@ def events(filters: Filters) -> QuerySet[Event]:
     if filters.until is not None:
         found = found.filter(at__lt=filters.until)
     return found
+
+
+def _about(person: int) -> Q:
+    """What is about a person: the account, and the requests and grants, which others decide."""
+    about = Q(object_type=get_user_model()._meta.label_lower, object_id=str(person))
+    for model in ("accounts.accessrequest", "accounts.accessgrant"):
+        ids = apps.get_model(model)._base_manager.filter(user_id=person).values_list("pk", flat=True)
+        about |= Q(object_type=model, object_id__in=[str(pk) for pk in ids])
+    return about
 
 
 def same_things(kind: str, number: str) -> list[tuple[str, str]]:

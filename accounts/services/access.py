@@ -150,20 +150,13 @@ def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
             renews=row.renews_id,
             again=again,
         )
-        if _is_granted_at_once(row):
+        if policies.is_granted_at_once(row.user, row.dataset):
             grant = _grant_at_once(row, groups)
         else:
             for reviewer in selectors.deciders(row):
                 mail.send("request_answered" if again else "request_submitted", to=reviewer, access_request=row)
     request.refresh_from_db()
     return grant
-
-
-def _is_granted_at_once(row: AccessRequest) -> bool:
-    if row.dataset.access != row.dataset.Access.OPEN or policies.is_data_manager(row.user):
-        return False
-    former = AccessGrant.objects.filter(user=row.user_id, dataset=row.dataset_id)
-    return not former.filter(ended_by=AccessGrant.End.REVOKED).exists()
 
 
 def _grant_at_once(row: AccessRequest, groups: list[DiagnosisGroup]) -> AccessGrant:

@@ -47,13 +47,16 @@ def issue_token(*, user: User, name: str, scopes: Collection[str], days: int) ->
 
 
 def note_refused_token(token: ApiToken) -> None:
-    """Records that somebody tried a token that is over; once an hour, however often a forgotten program tries."""
+    """Records that a token was refused: it is over, or its person's role lacks the second factor. Once an hour, however
+    often a forgotten program tries."""
     try:
         first = cache.add(f"token-refused:{token.pk}", 1, 3600)
     except (RedisError, OSError):
         first = True
     if first:
-        reason = "revoked" if token.revoked_at else "expired" if token.expires_at <= timezone.now() else "closed"
+        reason = "second_factor"
+        if token.revoked_at or token.expires_at <= timezone.now() or not token.user.is_active:
+            reason = "revoked" if token.revoked_at else "expired" if token.expires_at <= timezone.now() else "closed"
         record("token.refused", about=token, person=token.user_id, reason=reason)
 
 

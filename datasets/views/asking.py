@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import AccountsError
 from accounts.models import AccessGrant, AccessRequest, User
-from accounts.policies import is_person, required
+from accounts.policies import is_granted_at_once, is_person, required
 from accounts.selectors import is_near_its_end, is_renewable
 from accounts.services import save_request, submit_request
 from datasets import policies
@@ -71,6 +71,7 @@ def _page(
         "renews": renews,
         "next_step": first,
         "form": form,
+        "at_once": is_granted_at_once(request.user, standing.dataset),
     }
     return render(request, "datasets/request.html", context)
 

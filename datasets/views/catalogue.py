@@ -5,7 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from accounts.policies import is_data_manager
+from accounts.steps import sign_again
 from datasets import described, policies, selectors, services
 from datasets.models import Archive, Dataset, Release, Set
 from datasets.selectors.withdrawals import replacement, tombstones
@@ -64,6 +66,8 @@ def _release_context(request: HttpRequest, dataset: Dataset, release: Release | 
         "standing": standing,
         "groups": selectors.group_counts(dataset, release),
     }
+    if standing.current and isinstance(request.user, User):
+        context["sign_again"] = sign_again(request.user, dataset.agreement, request.path)
     if release is not None:
         release.dataset = dataset
         gone = tombstones(release)

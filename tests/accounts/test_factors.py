@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from accounts import factors, selectors, services
 from accounts.errors import NotAllowedError
 from accounts.models import User
+from audit.models import Event
 from tests.people import PASSWORD, People
 from tests.permissions.test_matrix import ROWS
 from tests.world import World
@@ -136,6 +137,8 @@ def test_tokens_wait_for_the_factor_too(world: World, settings: LazySettings) ->
     settings.CXR_MFA_ROLES = ROLES
     answer = client.get("/api/v1/me/")
     assert (answer.status_code, answer.data["detail"].code) == (403, "second_factor_required")
+    refused = Event.objects.get(action="token.refused")
+    assert refused.data == {"person": world.curator.pk, "reason": "second_factor"}
     with pytest.raises(NotAllowedError, match="second factor"):
         services.issue_token(user=world.curator, name="laptop", scopes=["read"], days=1)
     _with_factor(world.curator)

@@ -200,6 +200,10 @@ def test_the_profile_tells_of_a_new_agreement_before_access_ends(world: World) -
     page = _page(_client(world.granted), reverse("accounts:profile"))
     assert "Sign the new version of the data use agreement" in page
     assert "Set up a second factor" in page
+    for name, arguments in (("detail", ["example"]), ("release", ["example", "1.0"])):
+        url = reverse(f"datasets:{name}", args=arguments)
+        assert "Sign the new version" in _page(_client(world.granted), url)
+        assert "Sign the new version" not in _page(_client(world.researcher), url)
     refused = _client(world.granted).get(reverse("datasets:download", args=[world.archive.pk]))
     assert refused.status_code == 403
     assert "second factor" in refused.content.decode()

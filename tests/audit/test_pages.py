@@ -68,6 +68,8 @@ def test_filters(client: Client, manager: User, world: World) -> None:
     assert actions(client, since=today + timedelta(days=1)) == []
     assert actions(client, until=today - timedelta(days=1)) == []
     assert actions(client, person=other.pk, action="role.given") == ["role.given"]
+    record("grant.revoked", actor=manager, about=world.grant)
+    assert actions(client, person=world.granted.pk) == ["grant.revoked"]
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_killed_and_run_again_it_goes_on(desk: Desk, tmp_path: Path) -> None:
     arguments = ("download", "polcovid@1.0", "--file", big["name"], str(folder))
     process = desk.start(*arguments, CXR_URL=line.url)
     assert line.stuck.wait(60)
-    (part,) = _until(lambda: [path for path in folder.glob("*.part") if path.stat().st_size > 1_000_000])
+    part = _begun(folder)
     process.kill()
     process.communicate()
     there = part.stat().st_size
@@ -199,10 +199,12 @@ def test_killed_and_run_again_it_goes_on(desk: Desk, tmp_path: Path) -> None:
     assert not list(folder.glob("*.part"))
 
 
-def _until(look: Any) -> Any:
+def _begun(folder: Path) -> Path:
+    """The begun file, once much of it is written: what the line let through may still be on its way to the disk."""
     for _ in range(300):
-        if found := look():
-            return found
+        for part in folder.glob("*.part"):
+            if part.stat().st_size > 1_000_000:
+                return part
         threading.Event().wait(0.1)
     raise AssertionError("it did not happen")
 
@@ -211,6 +213,7 @@ def test_interrupted_by_a_person_it_says_how_to_go_on(desk: Desk, tmp_path: Path
     line = Line(desk.portal.port, lets=3_000_000, freezes=True)
     process = desk.start("download", "polcovid@1.0", "--content", "radiographs", str(tmp_path / "d"), CXR_URL=line.url)
     assert line.stuck.wait(60)
+    _begun(tmp_path / "d")
     process.send_signal(signal.SIGINT)
     line.close()
     try:
@@ -312,6 +315,7 @@ def test_a_grant_that_ends_under_way_ends_it_and_says_so(desk: Desk, tmp_path: P
     arguments = ("download", "polcovid@1.0", "--file", big["name"], str(folder))
     process = desk.start(*arguments, CXR_URL=line.url)
     assert line.stuck.wait(60)
+    _begun(folder)
     process.kill()
     process.communicate()
     line.close()

@@ -6,10 +6,11 @@ part in memory and cannot say why the portal refused a file.
 
 import base64
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -70,6 +71,7 @@ class Portal:
     def __init__(self, url: str, token: str, patience: float, connections: int) -> None:
         self._patience = patience
         self._stopped = threading.Event()
+        self._open: set[socket.socket] = set()
         self._http = httpx.Client(
             base_url=url,
             headers={"User-Agent": f"cxr/{__version__}"} | ({"Authorization": f"Bearer {token}"} if token else {}),
@@ -81,8 +83,11 @@ class Portal:
         self._http.close()
 
     def stop(self) -> None:
-        """Lets no thread wait or send any longer."""
+        """Lets no thread wait or send any longer; one that waits for bytes of an ``open`` answer is woken."""
         self._stopped.set()
+        for line in list(self._open):
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
     def get(self, path: str) -> Any:
         return self._insist(lambda: self._ask("GET", path).json())
@@ -106,12 +111,17 @@ class Portal:
             extensions = {"timeout": _TIMEOUT.as_dict()}
             request = httpx.Request("GET", answer.next_request.url, headers=kept, extensions=extensions)
             answer = self._send(request)
+        line = answer.extensions["network_stream"].get_extra_info("socket")
+        self._open.add(line)
         try:
+            if self.stopped:  # it may have come too late to be woken
+                raise Stopped
             if answer.status_code not in (200, 206, 416):
                 answer.read()
                 self._check(answer)
             yield answer
         finally:
+            self._open.discard(line)
             answer.close()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
