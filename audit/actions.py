@@ -143,6 +143,8 @@ AREAS: dict[str, tuple[Promise | str, dict[str, Any]]] = {
             "download.refused": _("download refused"),
             "download.links_made": _("signed links made"),
             "cohort.saved": _("choice of images saved"),
+            "cohort.ordered": _("archive of a choice of images ordered"),
+            "cohort.removed": _("archive of a choice of images removed"),
             "usage.exported": _("usage of a dataset exported"),
         },
     ),

@@ -211,7 +211,7 @@ class MaskList(APIView):
         release = _collection(request, slug, version)
         decision = policies.may_see_masks(request.user, release.dataset)
         if not decision.allowed:
-            return _refused(request, decision)
+            return refused(request, decision)
         pages = PageNumberPagination()
         items: Any = pages.paginate_queryset(selectors.released_masks(release), request, self)
         return pages.get_paginated_response(MaskSerializer(items, many=True).data)
@@ -240,7 +240,7 @@ class ReleaseCreate(APIView):
         return Response(ReleaseSerializer(release).data, status=status.HTTP_201_CREATED)
 
 
-def _refused(request: Request, decision: policies.Decision, *, recorded: bool = False) -> Response:
+def refused(request: Request, decision: policies.Decision, *, recorded: bool = False) -> Response:
     """What is missing, in codes and in words, the next step first. `recorded`: in the audit trail already."""
     because(request, *decision.codes, recorded=recorded)
     reasons = [
@@ -277,5 +277,5 @@ class ArchiveDownload(APIView):
         decision = policies.may_download(request.user, archive)
         if decision.grant is None:
             services.refuse_download(user=request.user, archive=archive, codes=decision.codes)  # type: ignore[arg-type]
-            return _refused(request, decision, recorded=True)
+            return refused(request, decision, recorded=True)
         return deliver(request, request.user, archive, decision.grant)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from datasets import api, api_cohorts, api_described, api_findings, api_reports
 
 urlpatterns = [
     path("cohorts/<str:identifier>/", api_cohorts.CohortDetail.as_view(), name="cohort"),
+    path("cohorts/<str:identifier>/archives/", api_cohorts.CohortArchives.as_view(), name="cohort_archives"),
     *api_described.api,
     path("datasets/", api.DatasetList.as_view(), name="datasets"),
     path("datasets/<slug:slug>/", api.DatasetDetail.as_view(), name="dataset"),

@@ -21,7 +21,18 @@ Filters = dict[str, list[Any]]
 
 def matching(release: Release, filters: Filters) -> QuerySet[ReleaseItem]:
     """The images of the release that fit and are not withdrawn."""
-    found = Q(tombstone=None)
+    return ReleaseItem.objects.filter(fits(filters), release=release, tombstone=None)
+
+
+def groups(release: Release, filters: Filters) -> set[int]:
+    """The ids of the groups of these images."""
+    found = matching(release, filters).order_by().values_list("group_id", flat=True).distinct()
+    return {group for group in found if group is not None}
+
+
+def fits(filters: Filters) -> Q:
+    """The condition on a ReleaseItem, withdrawn or not."""
+    found = Q()
     for column, values in filters.items():
         if column in CHOICES:
             found &= Q(**{f"metadata__{column}__in": values})
@@ -29,7 +40,7 @@ def matching(release: Release, filters: Filters) -> QuerySet[ReleaseItem]:
             # Both ends: in PostgreSQL's order of JSON null and text would be below or above a single one.
             lowest, highest = values
             found &= Q(**{f"metadata__{column}__gte": lowest, f"metadata__{column}__lte": highest})
-    return ReleaseItem.objects.filter(found, release=release)
+    return found
 
 
 def values(release: Release, column: str) -> list[Any]:

@@ -25,7 +25,7 @@ from accounts.selectors import (
     open_requests,
     signed_agreements,
 )
-from datasets.models import Archive, Dataset, Release
+from datasets.models import Archive, Cohort, CohortOrder, Dataset, Release
 
 # What of an image each archive holds; None: tables and texts, which come with a grant for anything of the group. An
 # archive whose content is not named here is nobody's.
@@ -51,6 +51,7 @@ class Code(StrEnum):
 
     NOT_READY = "not_ready"
     WITHDRAWN = "withdrawn"
+    REMOVED = "removed"
     LOG_IN = "log_in"
     CONFIRM_EMAIL = "confirm_email"
     SIGN_AGREEMENT = "sign_agreement"
@@ -71,6 +72,10 @@ _WORDS: dict[Code, tuple[Promise, Promise]] = {
     Code.WITHDRAWN: (
         _("This file was withdrawn, because an image in it was. A later version has the rest."),
         _("See the versions"),
+    ),
+    Code.REMOVED: (
+        _("This archive of a cohort was removed, because nobody downloaded it for a while. Order it anew on its page."),
+        _("Back to the dataset"),
     ),
     Code.LOG_IN: (_("You are not signed in."), _("Sign in or register")),
     Code.CONFIRM_EMAIL: (_("Your e-mail address is not confirmed yet."), _("Confirm your e-mail address")),
@@ -118,7 +123,7 @@ class Reason:
     def url(self) -> str:
         page = reverse("datasets:detail", args=[self.dataset.slug])
         match self.code:
-            case Code.NOT_READY | Code.WITHDRAWN:
+            case Code.NOT_READY | Code.WITHDRAWN | Code.REMOVED:
                 return page
             case Code.LOG_IN:
                 return f"{reverse('account_login')}?{urlencode({'next': page})}"
@@ -264,7 +269,10 @@ def needed_groups(release: Release) -> set[int]:
 
 def may_download(user: Person, archive: Archive) -> Decision:
     """Whether `user` may have the bytes of `archive` now, and if not, why and what to do. A few queries."""
-    needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
+    if archive.cohort_id is not None:
+        needed = set(archive.order.groups.values_list("pk", flat=True))
+    else:
+        needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
     return decide_archive(Standing(user, archive.release.dataset), archive, needed)
 
 
@@ -272,8 +280,18 @@ def decide_archive(standing: Standing, archive: Archive, needed: Iterable[int]) 
     """The decision on `archive`, which holds images of the groups `needed` (ids), for whoever stands so."""
     if archive.status == Archive.Status.WITHDRAWN:
         return Decision((Reason(Code.WITHDRAWN, standing.dataset),))
+    if archive.status == Archive.Status.REMOVED:
+        return Decision((Reason(Code.REMOVED, standing.dataset),))
     needed = {ANY_GROUP} if archive.content in OF_ANY_GROUP else needed
     return standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
+
+
+def may_order(standing: Standing, cohort: Cohort, groups: Iterable[int], content: str) -> Decision:
+    """Whether whoever stands so may have an archive made of `content` of a cohort, whose images are of `groups` (ids):
+    who may download it may."""
+    release = cohort.release
+    published = release.status == Release.Status.PUBLISHED and release.dataset.is_public and content in CONTENT_OF
+    return standing.decide(groups, CONTENT_OF.get(content), published=published)
 
 
 def is_published(archive: Archive) -> bool:
@@ -304,15 +322,24 @@ def downloadable(user: Person) -> QuerySet[Archive]:
 def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
     """Of all archives those whose groups and content `grants` cover."""
     # A list of words in JSON is text that holds each word in quotes, on every database.
-    whole = grants.filter(dataset=OuterRef("release__dataset")).annotate(words=Cast("contents", TextField()))
+    worded = grants.annotate(words=Cast("contents", TextField()))
+    whole = worded.filter(dataset=OuterRef("release__dataset"))
     of_release = Archive.objects.filter(release=OuterRef("release"), group__isnull=False)
+    of_cohort = CohortOrder.groups.through.objects.filter(cohortorder=OuterRef("pk"))  # an order has its archive's id
+    for_cohort = worded.filter(
+        dataset=OuterRef("cohortorder__archive__release__dataset"), groups=OuterRef("diagnosisgroup")
+    )
     segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
     covered = Q(Exists(whole), content__in=OF_ANY_GROUP)
     for content in (None, *Content):
         opening = whole if content is None else whole.filter(words__contains=f'"{content}"')
         covers = opening.filter(groups=OuterRef("group"))
         uncovered = of_release.exclude(Exists(covers))
-        by_group = Q(group__isnull=False) & Exists(covers) | Q(group=None) & Exists(of_release) & ~Exists(uncovered)
+        of_all = Q(group=None, cohort=None) & Exists(of_release) & ~Exists(uncovered)
+        covers_cohort = for_cohort if content is None else for_cohort.filter(words__contains=f'"{content}"')
+        uncovered_of_cohort = of_cohort.exclude(Exists(covers_cohort))
+        cohort = Q(cohort__isnull=False) & Exists(of_cohort) & ~Exists(uncovered_of_cohort)
+        by_group = Q(group__isnull=False) & Exists(covers) | of_all | cohort
         held = [
             archive for archive, opened_by in CONTENT_OF.items() if opened_by == content and archive not in OF_ANY_GROUP
         ]

@@ -1,7 +1,7 @@
 from celery import Task, shared_task
 
 from datasets import services
-from datasets.services import freezing, withdrawing
+from datasets.services import cohort_archives, freezing, withdrawing
 
 
 @shared_task(bind=True)
@@ -19,6 +19,7 @@ def sweep() -> None:
     freezing.sweep_freezing()
     services.sweep_archives()
     withdrawing.sweep_withdrawals()
+    cohort_archives.sweep_cohorts()
 
 
 @shared_task

@@ -40,6 +40,7 @@ urlpatterns = [
     path("datasets/<slug:slug>/releases/<str:version>/commands", links.make, name="commands"),
     path("datasets/<slug:slug>/releases/<str:version>/cohort", cohorts.build, name="cohort_new"),
     path("cohorts/<str:identifier>", cohorts.cohort, name="cohort"),
+    path("cohorts/<str:identifier>/order", cohorts.order, name="cohort_order"),
     path("links/<str:token>/<str:filename>", links.follow, name="link"),
     path("datasets/<slug:slug>/request/", asking.request_access, name="request"),
     path("datasets/<slug:slug>/masks/", masks.released, name="masks"),

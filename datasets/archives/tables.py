@@ -6,6 +6,7 @@ from typing import IO, Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from datasets import cohorts
 from datasets.archives import names
 from datasets.copying import copy_csv
 from datasets.deidentification import COLUMNS as DEIDENTIFICATION_COLUMNS
@@ -69,12 +70,15 @@ def columns(archive: Archive) -> tuple[str, ...]:
 
 
 def _chosen(archive: Archive) -> QuerySet[ReleaseItem]:
-    """The images of its group or source, and of its part; those of a table in the order in which they were frozen."""
+    """The images of its group or source, and of its part, or of its cohort; those of a table in the order in which they
+    were frozen."""
     found = ReleaseItem.objects.filter(release_id=archive.release_id)
     if archive.group_id is not None:
         found = found.filter(group_id=archive.group_id)
     if archive.source_id is not None:
         found = found.filter(source_id=archive.source_id)
+    if archive.cohort is not None:
+        return cohorts.matching(archive.release, archive.cohort.filters).order_by("radiograph_id")
     if archive.content in CONTENTS:
         return found.order_by("pk")
     image = "entry_id" if of_masks(archive) else "radiograph_id"

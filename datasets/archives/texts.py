@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from datasets import dictionary
+from datasets import cohorts, dictionary
 from datasets.archives import names
 from datasets.citing import cff, frozen_facts
 from datasets.metadata import csv_lines
@@ -55,7 +55,7 @@ def carries_deidentification(archive: Archive) -> bool:
 
 
 def readme_of_zip(archive: Archive) -> str:
-    """It names no version: a later one hands out the same file."""
+    """Unless it is of a cohort it names no version: a later one hands out the same file."""
     lines = [
         archive.release.about.get("title", ""),
         *_about_part(archive),
@@ -75,8 +75,14 @@ def readme_of_zip(archive: Archive) -> str:
 
 
 def _about_part(archive: Archive) -> list[str]:
-    """What the release froze of the archive's group or source."""
+    """What the release froze of the archive's group or source; of a cohort the condition."""
     about = archive.release.about
+    if archive.cohort is not None:
+        identifier, condition = archive.cohort.identifier, cohorts.where(archive.cohort.filters)
+        return [
+            f"Version {archive.release.version}, cohort {identifier}: {condition}",
+            "Withdrawn images are left out.",
+        ]
     if archive.source is None:
         label = about.get("groups", {}).get(str(archive.group.class_id), "") if archive.group else "all"
         return [f"Diagnosis group: {label}"]

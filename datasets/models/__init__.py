@@ -1,5 +1,5 @@
 from datasets.models.citation import Citation
-from datasets.models.cohort import Cohort
+from datasets.models.cohort import Cohort, CohortOrder
 from datasets.models.collection import Dataset, DiagnosisGroup, Finding, LungMask, LungRegion, Patient, Radiograph
 from datasets.models.counts import DailyCount
 from datasets.models.quality import QualityDistribution
@@ -11,6 +11,7 @@ __all__ = [
     "Archive",
     "Citation",
     "Cohort",
+    "CohortOrder",
     "DailyCount",
     "Dataset",
     "DiagnosisGroup",

@@ -3,7 +3,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from datasets.models.release import Release
+from datasets.models.collection import DiagnosisGroup
+from datasets.models.release import Archive, Release
 
 
 class Cohort(models.Model):
@@ -23,3 +24,25 @@ class Cohort(models.Model):
 
     def __str__(self) -> str:
         return self.identifier
+
+
+class CohortOrder(models.Model):
+    """Who ordered an archive of a cohort, and what was settled then. Later orders have an archive of their own."""
+
+    archive = models.OneToOneField(Archive, on_delete=models.PROTECT, primary_key=True, related_name="order")
+    groups = models.ManyToManyField(
+        DiagnosisGroup, related_name="+", help_text=_("Of its images; a download needs every one of them.")
+    )
+    newest_tombstone = models.PositiveBigIntegerField(
+        default=0, help_text=_("What was withdrawn up to this tombstone (id) is not in the archive.")
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-at"]
+        verbose_name = _("order of a cohort's archive")
+        verbose_name_plural = _("orders of cohorts' archives")
+
+    def __str__(self) -> str:
+        return str(self.archive_id)

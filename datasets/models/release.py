@@ -1,4 +1,5 @@
 import uuid
+from typing import ClassVar
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -131,8 +132,16 @@ class ReleaseItem(models.Model):
         return self.filename
 
 
+class _FilesOfRelease(models.Manager["Archive"]):
+    """Without the archives of cohorts: what a release consists of, and what `release.archives` gives."""
+
+    def get_queryset(self) -> models.QuerySet["Archive"]:
+        return super().get_queryset().filter(cohort=None)
+
+
 class Archive(models.Model):
-    """A file of a release that can be downloaded: a ZIP per group (or source) and content, or a metadata table."""
+    """A file of a release that can be downloaded: a ZIP per group (or source) and content, or a metadata table. With a
+    cohort: a ZIP of its images, which somebody ordered and which is no file of the release."""
 
     class Content(models.TextChoices):
         RADIOGRAPHS = "radiographs", _("radiographs")
@@ -152,6 +161,10 @@ class Archive(models.Model):
         READY = "ready", _("ready")
         FAILED = "failed", _("failed")
         WITHDRAWN = "withdrawn", _("withdrawn")
+        REMOVED = "removed", _("removed")
+
+    UNFINISHED = (Status.PENDING, Status.BUILDING)
+    GONE = (Status.WITHDRAWN, Status.REMOVED)  # nobody gets its file any more, which is destroyed
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="archives")
@@ -166,6 +179,7 @@ class Archive(models.Model):
     source = models.ForeignKey(
         SegmentationSource, null=True, blank=True, on_delete=models.PROTECT, related_name="archives"
     )
+    cohort = models.ForeignKey("datasets.Cohort", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     content = models.CharField(max_length=16, choices=Content)
     part = models.PositiveIntegerField(default=1)
     parts = models.PositiveIntegerField(default=1, db_default=1)
@@ -197,9 +211,22 @@ class Archive(models.Model):
     claimed_until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
 
+    objects: ClassVar[models.Manager["Archive"]] = models.Manager()
+    of_release: ClassVar[models.Manager["Archive"]] = _FilesOfRelease()
+
     class Meta:
+        default_manager_name = "of_release"
         ordering = ["release_id", "content", "group_id", "part"]
-        constraints = [models.UniqueConstraint(fields=["release", "filename"], name="archive_filename_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["release", "filename"], condition=Q(cohort=None), name="archive_filename_once"
+            ),
+            models.UniqueConstraint(
+                fields=["cohort", "content"],
+                condition=Q(status__in=["pending", "building", "ready"]),
+                name="archive_of_cohort_once",
+            ),
+        ]
         verbose_name = _("archive")
         verbose_name_plural = _("archives")
 

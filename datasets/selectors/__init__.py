@@ -13,6 +13,7 @@ from datasets.selectors.catalogue import (
     published,
     release_in_progress,
 )
+from datasets.selectors.cohorts import CohortFile, cohort_files
 from datasets.selectors.counts import Counts, MonthCounts, counts, counts_by_month, counts_of
 from datasets.selectors.files import FileCategory, FileRow, file_categories, file_rows, listed_archives
 from datasets.selectors.preview import Preview, preview
@@ -28,6 +29,7 @@ from datasets.selectors.statistics import Statistics, statistics
 
 __all__ = [
     "Card",
+    "CohortFile",
     "Counts",
     "Figures",
     "FileCategory",
@@ -37,6 +39,7 @@ __all__ = [
     "SourceCounts",
     "Statistics",
     "catalogue",
+    "cohort_files",
     "counted_scores",
     "counts",
     "counts_by_month",

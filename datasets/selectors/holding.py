@@ -1,7 +1,10 @@
 """Which archives hold an image, and who has one of them."""
 
+from uuid import UUID
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from datasets import cohorts
 from datasets.models import Archive, Download, ReleaseItem, Tombstone, Withdrawal
 
 # The archives that carry something of every image, and not its files by content.
@@ -21,7 +24,21 @@ def archives_holding(items: QuerySet[ReleaseItem]) -> QuerySet[Archive]:
     for content in Archive.Content.values:
         if content not in TABLES:
             held |= Q(Q(content=content) & Exists(covers.filter(files__has_key=content)))
-    return Archive.objects.filter(held)
+    return Archive.objects.filter(held | Q(pk__in=_of_cohorts(items)))
+
+
+def _of_cohorts(items: QuerySet[ReleaseItem]) -> list[UUID]:
+    """The archives of cohorts that hold any of them, finished or not; each condition is asked by itself."""
+    found = []
+    releases = items.order_by().values("release")
+    for archive in Archive.objects.filter(cohort__release__in=releases).select_related("cohort", "order"):
+        if archive.cohort is None:
+            continue
+        fitting = items.filter(cohorts.fits(archive.cohort.filters), release=archive.release_id)
+        in_time = Q(tombstone=None) | Q(tombstone__gt=archive.order.newest_tombstone)
+        if fitting.filter(in_time, files__has_key=archive.content).exists():
+            found.append(archive.pk)
+    return found
 
 
 def holders(withdrawal: Withdrawal) -> set[int]:

@@ -72,7 +72,7 @@ def effects(image: Image) -> Effects:
     return Effects(
         releases=published,
         building=[release for release in releases if release not in published],
-        archives=archives.exclude(status=Archive.Status.WITHDRAWN).count(),
+        archives=archives.exclude(status__in=Archive.GONE).count(),
         people=downloads.order_by().values("user").distinct().count(),
     )
 

@@ -3,6 +3,7 @@
 from datasets.errors import DatasetError, LibraryFault, PublishRefused
 from datasets.services.building import build_archive, retry_archive, sweep_archives
 from datasets.services.catalogue import Group, create_dataset, update_dataset
+from datasets.services.cohort_archives import order_cohort
 from datasets.services.cohorts import save_cohort
 from datasets.services.counting import count_download, count_view
 from datasets.services.downloading import Delivery, note_links, read_delivery_logs, refuse_download, start_download
@@ -24,6 +25,7 @@ __all__ = [
     "count_view",
     "create_dataset",
     "note_links",
+    "order_cohort",
     "publish_release",
     "read_delivery_logs",
     "recount_scores",

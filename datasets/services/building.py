@@ -108,7 +108,7 @@ def sweep_archives() -> int:
         lost = list(
             Archive.objects.select_for_update(skip_locked=True)
             .filter(Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()))
-            .filter(status__in=[_Status.PENDING, _Status.BUILDING])
+            .filter(status__in=Archive.UNFINISHED)
         )
         for archive in lost:
             archive.status, archive.claimed_by, archive.claimed_until = _Status.PENDING, "", _lease_end()
@@ -157,7 +157,7 @@ def _claim(archive_id: UUID, task_id: str) -> _Claim | None:
 
 def _make(claim: _Claim, *, reuse: bool = True) -> _Built:
     """The file of another release where it would be the same, else a new one."""
-    found = Archive.objects.select_related("release__dataset", "group", "source").filter(pk=claim.archive_id)
+    found = Archive.objects.select_related("release__dataset", "group", "source", "cohort").filter(pk=claim.archive_id)
     if (archive := found.first()) is None:
         raise _ClaimLost
     made_of = recipe(archive, claim.alive)
@@ -224,6 +224,8 @@ def _finish(claim: _Claim, built: _Built) -> bool:
     record("archive.built", about=archive, release=release.pk, size=built.size, sha256=built.sha256, **reused)
     # What a killed worker may have left.
     discard_files(_place(archive, attempt) for attempt in range(1, claim.attempt))
+    if archive.cohort_id is not None:  # the release has nothing to wait for
+        return True
     unfinished = release.archives.exclude(status=_Status.READY)
     if archive.content != Archive.Content.SUMS and not _others(release.pk).exists():
         for last in unfinished:
@@ -238,15 +240,24 @@ def _finish(claim: _Claim, built: _Built) -> bool:
 def _others(release_id: int) -> QuerySet[Archive]:
     """The unfinished archives of a release whose checksums are to be listed."""
     return (
-        Archive.objects.filter(release=release_id).exclude(content=Archive.Content.SUMS).exclude(status=_Status.READY)
+        Archive.of_release.filter(release=release_id)
+        .exclude(content=Archive.Content.SUMS)
+        .exclude(status=_Status.READY)
     )
 
 
 def discard_files(paths: Iterable[str]) -> None:
     """Destroys files of archives, but for those that another archive hands out."""
     for path in paths:
-        if not Archive.objects.filter(file=path).exclude(status=_Status.WITHDRAWN).exists():
+        if not Archive.objects.filter(file=path).exclude(status__in=Archive.GONE).exists():
             storages["archives"].delete(path)
+
+
+def destroy_gone() -> None:
+    """Destroys the files of withdrawn and removed archives, but for one that another version still hands out."""
+    for archive in Archive.objects.filter(status__in=Archive.GONE).exclude(file=""):
+        discard_files([str(archive.file.name)])
+        Archive.objects.filter(pk=archive.pk).update(file="")
 
 
 @transaction.atomic

@@ -108,7 +108,7 @@ class _Plan:
         for key, files in items.iterator(chunk_size=CHUNK):
             for content, cutting in cuttings.items():
                 if stored := files.get(content):
-                    cutting.add(key, sum(_size(file) for file in stored))
+                    cutting.add(key, sum(stored_size(file) for file in stored))
         for content, cutting in cuttings.items():
             parts = cutting.finish()
             self._counts[content] += sum(part.items for part in parts)
@@ -142,7 +142,7 @@ def _hold(archive: Archive, part: Part, parts: int) -> Archive:
     return archive
 
 
-def _size(stored: dict[str, Any]) -> int:
+def stored_size(stored: dict[str, Any]) -> int:
     """In bytes. Releases of before did not freeze it; of a file that is gone it is 0: the building will tell."""
     if "size" not in stored:
         try:

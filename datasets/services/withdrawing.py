@@ -31,7 +31,7 @@ from datasets.models import (
     Withdrawal,
 )
 from datasets.selectors.holding import archives_holding
-from datasets.services.building import discard_files
+from datasets.services.building import destroy_gone
 from datasets.services.library import withdraw_radiograph
 from datasets.services.patching import order_patches, reorder_archives
 from datasets.services.reporting import close_report
@@ -72,7 +72,8 @@ def withdraw_images(
     archives = archives_holding(ReleaseItem.objects.filter(tombstone__withdrawal=withdrawal))
     # The lock waits for every download that is just being written down, and those that come after see the state.
     locked = [archive.pk for archive in archives.select_for_update(of=("self",)).order_by("pk")]
-    Archive.objects.filter(pk__in=locked).update(status=Archive.Status.WITHDRAWN)
+    removed = Q(status=Archive.Status.REMOVED)  # of a cohort, whose file is gone already
+    Archive.objects.filter(~removed, pk__in=locked).update(status=Archive.Status.WITHDRAWN)
     _answer_reports(withdrawal)
     record(
         "images.withdrawn",
@@ -156,7 +157,7 @@ def finish_withdrawal(withdrawal_id: int) -> None:
     if withdrawal.finished_at is not None:
         return
     tell_downloaders(withdrawal)
-    _destroy_archives()
+    destroy_gone()
     for tombstone in withdrawal.tombstones.select_related("radiograph", "entry"):
         _destroy_files(tombstone)
     for dataset in withdrawal.tombstones.order_by("dataset").values_list("dataset", flat=True).distinct():
@@ -172,13 +173,6 @@ def sweep_withdrawals() -> int:
     for withdrawal in unfinished:
         enqueue(withdrawal)
     return len(unfinished)
-
-
-def _destroy_archives() -> None:
-    """Destroys the files of withdrawn archives, but for one that another version still hands out."""
-    for archive in Archive.objects.filter(status=Archive.Status.WITHDRAWN).exclude(file=""):
-        discard_files([str(archive.file.name)])
-        Archive.objects.filter(pk=archive.pk).update(file="")
 
 
 def _destroy_files(tombstone: Tombstone) -> None:

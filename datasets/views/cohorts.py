@@ -3,11 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.policies import is_person, required
 from audit.denials import because
@@ -126,15 +128,8 @@ def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 @require_safe
 def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
     """What is cited: the condition, for everybody who sees the dataset; of the counts only a large total."""
-    found = get_object_or_404(
-        Cohort.objects.select_related("release__dataset").filter(
-            release__in=selectors.published(), release__dataset__in=policies.visible(request.user)
-        ),
-        identifier=identifier,
-    )
+    found = _kept(request, identifier)
     release = found.release
-    if release.about.get("labels_only"):
-        raise Http404
     context = {
         "cohort": found,
         "dataset": release.dataset,
@@ -144,7 +139,41 @@ def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
         "where": cohorts.where(found.filters),
         "address": request.build_absolute_uri(),
     }
+    if is_person(request.user):
+        files = selectors.cohort_files(request.user, found)
+        context["files"] = [file for file in files if file.decision.allowed]
+        context["working"] = any(file.working for file in files)
+        context["days"] = settings.CXR_COHORT_DAYS
     return render(request, "datasets/cohort.html", context)
+
+
+@require_POST
+@required(is_person)
+def order(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Has an archive of the cohort built, of the `content` that was posted."""
+    found = _kept(request, identifier)
+    files = {file.content.value: file for file in selectors.cohort_files(request.user, found)}
+    if (file := files.get(request.POST.get("content", ""))) is None:
+        raise Http404
+    if not file.decision.allowed:
+        because(request, *file.decision.codes)
+        context = {"dataset": found.release.dataset, "lead": found.identifier, "decision": file.decision}
+        return render(request, "datasets/refused.html", context, status=403)
+    try:
+        services.order_cohort(user=request.user, cohort=found, content=file.content)  # type: ignore[arg-type]
+    except DatasetError as error:
+        messages.error(request, str(error))
+    return redirect("datasets:cohort", identifier=identifier)
+
+
+def _kept(request: HttpRequest, identifier: str) -> Cohort:
+    found = Cohort.objects.select_related("release__dataset__agreement").filter(
+        release__in=selectors.published(), release__dataset__in=policies.visible(request.user)
+    )
+    cohort = get_object_or_404(found, identifier=identifier)
+    if cohort.release.about.get("labels_only"):
+        raise Http404
+    return cohort
 
 
 def _words(release: Release, column: str, chosen: list[Any]) -> tuple[Any, str]:

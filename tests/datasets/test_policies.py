@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.models import AccessGrant, AccessRequest, Agreement, Content, Signature, User
 from accounts.services import end_grants
-from datasets.models import Archive, Dataset, DiagnosisGroup, Release, SegmentationSource
+from datasets.models import Archive, Cohort, CohortOrder, Dataset, DiagnosisGroup, Release, SegmentationSource
 from datasets.policies import CONTENT_OF, Code, downloadable, may_download, may_see_masks
 from tests.world import World
 
@@ -277,18 +277,29 @@ HISTORY = st.fixed_dictionaries(
         "asked": st.booleans(),
         "public": st.booleans(),
         "release": st.sampled_from(["published", "published", "building"]),
-        "archives": st.lists(st.sampled_from(["ready", "ready", "pending", "failed"]), min_size=9, max_size=9),
-        "contents": st.lists(st.sampled_from(list(Archive.Content.values)), min_size=9, max_size=9),
+        "archives": st.lists(st.sampled_from(["ready", "ready", "pending", "failed"]), min_size=15, max_size=15),
+        "contents": st.lists(st.sampled_from(list(Archive.Content.values)), min_size=15, max_size=15),
         "mfa": st.tuples(st.booleans(), st.booleans()),
         "role": st.sampled_from(["", "is_curator", "is_data_manager", "is_superuser"]),
     }
 )
 
 
+def cohort_archive(world: World, dataset: Dataset, name: str) -> Archive:
+    release = dataset.releases.get()
+    identifier = f"{dataset.slug}-{name}"
+    cohort = Cohort.objects.create(
+        release=release, identifier=identifier, filters={}, images=1, created_by=world.manager
+    )
+    archive = Archive.objects.create(release=release, cohort=cohort, content="radiographs", filename=identifier)
+    CohortOrder.objects.create(archive=archive, by=world.manager)
+    return archive
+
+
 @pytest.fixture
 def datasets(world: World) -> list[Dataset]:
     """Two with two groups each and a release of an archive per group and one of all, and a collection of masks with an
-    archive per source and one of all; the agreements differ."""
+    archive per source and one of all; each with two of cohorts; the agreements differ."""
     Archive.objects.all().delete()
     for number, kind in enumerate(("radiographs", "segmentation"), start=2):
         dataset, agreement = Dataset.objects.get(pk=world.dataset.pk), Agreement.objects.get(pk=world.agreement.pk)
@@ -308,6 +319,8 @@ def datasets(world: World) -> list[Dataset]:
         parts += [{"source": source} for source in dataset.sources.all()]
         for number, part in enumerate([*parts, {}]):
             Archive.objects.create(release=dataset.releases.get(), content="metadata", filename=f"{number}", **part)
+        for number, groups in enumerate((dataset.groups.all()[:1], dataset.groups.all())):
+            cohort_archive(world, dataset, str(number)).order.groups.set(groups)
     return found
 
 

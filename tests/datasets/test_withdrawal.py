@@ -375,7 +375,7 @@ def test_what_is_withdrawn_cannot_be_withdrawn_again(library: Library) -> None:
     assert Withdrawal.objects.count() == Tombstone.objects.count() == 1
 
 
-@pytest.mark.parametrize("step", ["tell_downloaders", "_destroy_archives", "_destroy_files", "order_patches"])
+@pytest.mark.parametrize("step", ["tell_downloaders", "destroy_gone", "_destroy_files", "order_patches"])
 def test_a_worker_that_dies_in_the_middle_is_followed_by_another(
     library: Library,
     monkeypatch: pytest.MonkeyPatch,

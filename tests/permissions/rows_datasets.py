@@ -78,6 +78,10 @@ def new_cohort(world: World) -> dict[str, Any]:
     return {"quality": ["Good"]}
 
 
+def cohort_order(_world: World) -> dict[str, Any]:
+    return {"content": "radiographs"}
+
+
 def collection(world: World) -> dict[str, Any]:
     return {"slug": _item(world).release.dataset.slug}
 
@@ -220,6 +224,10 @@ ROWS = [
     Row("datasets:cohort_new", "login 403 302 403 403 403 403 403", "POST", release_of_all, new_cohort),
     Row("datasets:cohort", "200", args=kept_cohort),
     Row("api:cohort", "200", args=kept_cohort),
+    Row("datasets:cohort_order", "login 403 302 403 403 403 403 403", "POST", kept_cohort, cohort_order),
+    Row("datasets:cohort_order", "405", args=kept_cohort),
+    Row("api:cohort_archives", "401 403 202 403 403 403 403 403", "POST", kept_cohort, cohort_order),
+    Row("api:cohort_archives", "401 403 200 403 403 403 403 403", args=kept_cohort),
     Row("datasets:link", "403", args=link_of_other_group),
     Row("datasets:manage", "login 403 403 403 403 403 403 200"),
     Row("datasets:new", "login 403 403 403 403 403 403 200"),
