@@ -1,7 +1,7 @@
 from celery import Task, shared_task
 
 from datasets import services
-from datasets.services import cohort_archives, freezing, withdrawing
+from datasets.services import cohort_archives, freezing, tidying, withdrawing
 
 
 @shared_task(bind=True)
@@ -20,6 +20,11 @@ def sweep() -> None:
     services.sweep_archives()
     withdrawing.sweep_withdrawals()
     cohort_archives.sweep_cohorts()
+
+
+@shared_task
+def tidy() -> None:
+    tidying.tidy_archives()
 
 
 @shared_task

@@ -14,6 +14,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep-uploads": {"task": "intake.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
     "sweep-archives": {"task": "datasets.tasks.sweep", "schedule": settings.CXR_SWEEP_SECONDS},
+    "tidy-archives": {"task": "datasets.tasks.tidy", "schedule": crontab(hour="4", minute="0")},
     "read-delivery-logs": {"task": "datasets.tasks.read_delivery_logs", "schedule": 60},
     "people-and-access": {"task": "accounts.tasks.housekeeping", "schedule": 3600},
     "anchor-audit": {"task": "audit.tasks.anchor", "schedule": 3600},

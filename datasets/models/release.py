@@ -20,11 +20,13 @@ OPEN = 2**63 - 1  # of a part: no image is too new for it
 
 
 class Release(models.Model):
-    """A frozen snapshot of a dataset. Public once every archive of it is built."""
+    """A frozen snapshot of a dataset. Public once every archive of it is built. It failed if its images could not be
+    frozen; where a file could not be built, the archive failed."""
 
     class Status(models.TextChoices):
         BUILDING = "building", _("being built")
         PUBLISHED = "published", _("published")
+        FAILED = "failed", _("failed")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="releases")
     version = models.CharField(_("version"), max_length=20)
@@ -45,6 +47,12 @@ class Release(models.Model):
     )
     claimed_until = models.DateTimeField(
         null=True, blank=True, help_text=_("While its images are being frozen: when somebody else may go on.")
+    )
+    attempts = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("At freezing its images, since some were frozen last.")
+    )
+    reason = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text=_("Why the last attempt at freezing ended.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -7,8 +7,9 @@ from datasets.services.cohort_archives import order_cohort
 from datasets.services.cohorts import save_cohort
 from datasets.services.counting import count_download, count_view
 from datasets.services.downloading import Delivery, note_links, read_delivery_logs, refuse_download, start_download
+from datasets.services.freezing import retry_freezing
 from datasets.services.library import Facts, NewFile, add_radiograph, withdraw_radiograph
-from datasets.services.publishing import publish_release
+from datasets.services.publishing import drop_release, publish_release
 from datasets.services.scores import recount_scores
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "count_download",
     "count_view",
     "create_dataset",
+    "drop_release",
     "note_links",
     "order_cohort",
     "publish_release",
@@ -31,6 +33,7 @@ __all__ = [
     "recount_scores",
     "refuse_download",
     "retry_archive",
+    "retry_freezing",
     "save_cohort",
     "start_download",
     "sweep_archives",

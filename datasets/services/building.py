@@ -6,8 +6,10 @@ A ZIP that another release of the dataset has, byte for byte, is not built again
 import logging
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -99,7 +101,7 @@ def build_archive(archive_id: UUID | str, task_id: str) -> None:
         raise
     else:
         if not built.twin and not _finish(claim, built):
-            storages["archives"].delete(built.path)
+            discard_files([built.path])
 
 
 def sweep_archives() -> int:
@@ -120,9 +122,11 @@ def sweep_archives() -> int:
 @transaction.atomic
 def retry_archive(*, manager: User, archive: Archive) -> None:
     """Has a failed archive built again, with all its attempts. Raises DatasetError if it has not failed."""
-    archive = Archive.objects.select_for_update().get(pk=archive.pk)
+    archive = Archive.objects.select_for_update(of=("self",)).select_related("release__dataset").get(pk=archive.pk)
     if archive.status != _Status.FAILED:
         raise DatasetError(_("Only a file that could not be built can be tried again."))
+    # The attempts are counted anew: what those of before left would stand in their places.
+    transaction.on_commit(partial(discard_files, places(archive)), robust=True)
     archive.status, archive.attempts, archive.reason = _Status.PENDING, 0, ""
     archive.claimed_by, archive.claimed_until = "", _lease_end()
     archive.save()
@@ -179,8 +183,13 @@ def _build(archive: Archive, claim: _Claim, made_of: str) -> _Built:
 
         write_archive(archive, file, alive=alive, tmpdir=str(folder))
         claim.alive()
-        content = Digested(file)
-        path = storages["archives"].save(_place(archive, claim.attempt), content)
+        content, place = Digested(file), _place(archive, claim.attempt)
+        try:
+            path = storages["archives"].save(place, content)
+        except Exception:  # a full disk, say: the half would take the room of the next attempt
+            with suppress(Exception):
+                discard_files([place])
+            raise
         content.complete()
     return _Built(path, content.count, content.md5, content.sha256, made_of)
 

@@ -1,7 +1,8 @@
 """Freezing the images of a release: a small dataset at once, a large one step by step in a worker.
 
 A step is one transaction that goes on behind the last image frozen so far: a worker that is killed costs one step, and
-two workers at once take turns. The archives are ordered with the last step.
+two workers at once take turns. The archives are ordered with the last step. After CXR_STAGE_MAX_ATTEMPTS attempts at
+the same step the release has failed, until a data manager tries again or gives it up.
 """
 
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.models import User
 from audit.services import record
-from datasets import selectors, sets
+from datasets import selectors, sets, versions
+from datasets.errors import DatasetError
 from datasets.models import Dataset, Radiograph, Release, ReleaseItem
 from datasets.quality import quality_row
 from datasets.services.ordering import order_archives
@@ -60,9 +64,33 @@ def enqueue(release: Release) -> None:
 
 def freeze_release(release_id: int) -> None:
     """Freezes what is left to freeze of a release, and orders its archives. May be called any number of times."""
-    while _step(release_id):
-        pass
-    _finish(release_id)
+    if not _begin(release_id):
+        return
+    try:
+        while _step(release_id):
+            pass
+        _finish(release_id)
+    except Exception:
+        _give_back(release_id)
+        raise
+
+
+@transaction.atomic
+def retry_freezing(*, manager: User, release: Release) -> None:
+    """Has the freezing of a release go on that failed, with all its attempts. Raises DatasetError: it has not failed,
+    or another release came meanwhile, which a later snapshot under an earlier version would contradict."""
+    dataset = Dataset.objects.select_for_update().get(pk=release.dataset_id)
+    row = Release.objects.select_for_update(of=("self",)).get(pk=release.pk)
+    if row.status != Release.Status.FAILED:
+        raise DatasetError(_("Only a release that could not be frozen can be tried again."))
+    greatest = selectors.greatest_version(dataset) or ""
+    if selectors.release_in_progress(dataset) or versions.order(greatest) > versions.order(row.version):
+        raise DatasetError(_("There is a newer release of this dataset. Give this one up."))
+    row.status, row.attempts, row.reason = Release.Status.BUILDING, 0, ""
+    row.save(update_fields=["status", "attempts", "reason"])
+    _hold(row)
+    enqueue(row)
+    record("release.retried", actor=manager, about=row, version=row.version)
 
 
 def sweep_freezing() -> int:
@@ -70,7 +98,9 @@ def sweep_freezing() -> int:
     with transaction.atomic():
         lost = list(
             Release.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-                Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()), freezing=True
+                Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()),
+                freezing=True,
+                status=Release.Status.BUILDING,
             )
         )
         for release in lost:
@@ -87,14 +117,42 @@ def _hold(release: Release) -> None:
 @transaction.atomic
 def _locked(release_id: int) -> Release | None:
     """The release where it is still to be frozen, with its dataset: who withdraws an image waits for this step."""
-    found = Release.objects.filter(pk=release_id, freezing=True).first()
-    if found is None:
+    wanted = Release.objects.filter(pk=release_id, freezing=True, status=Release.Status.BUILDING)
+    if (found := wanted.first()) is None:
         return None
     dataset = Dataset.objects.select_for_update().get(pk=found.dataset_id)
-    release = Release.objects.select_for_update(of=("self",)).filter(pk=release_id, freezing=True).first()
+    release = wanted.select_for_update(of=("self",)).first()
     if release is not None:
         release.dataset = dataset
     return release
+
+
+@transaction.atomic
+def _begin(release_id: int) -> bool:
+    """Counts the attempt; after the last one the release has failed."""
+    release = _locked(release_id)
+    if release is None:
+        return False
+    if release.attempts >= settings.CXR_STAGE_MAX_ATTEMPTS:
+        # A killed worker says nothing.
+        release.reason = release.reason or _("Its worker was lost %(count)s times.") % {"count": release.attempts}
+        release.status, release.claimed_until = Release.Status.FAILED, None
+        release.save(update_fields=["status", "reason", "claimed_until"])
+        record("release.failed", about=release, version=release.version, attempts=release.attempts)
+        return False
+    release.attempts += 1
+    release.save(update_fields=["attempts"])
+    _hold(release)
+    return True
+
+
+@transaction.atomic
+def _give_back(release_id: int) -> None:
+    """After an error that may pass the sweep publishes the task again a little later."""
+    if (release := _locked(release_id)) is not None:
+        release.claimed_until = timezone.now() + timedelta(seconds=settings.CXR_SWEEP_SECONDS * release.attempts)
+        release.reason = _("The last attempt ended with an error; the log has it.")
+        release.save(update_fields=["claimed_until", "reason"])
 
 
 @transaction.atomic
@@ -112,6 +170,9 @@ def _step(release_id: int) -> bool:
     while batch := list(islice(items, CHUNK)):
         ReleaseItem.objects.bulk_create(batch)
         frozen += len(batch)
+    if frozen and (release.attempts > 1 or release.reason):  # it goes on: what comes has all its attempts
+        release.attempts, release.reason = 1, ""
+        release.save(update_fields=["attempts", "reason"])
     _hold(release)
     return frozen == STEP
 
@@ -122,8 +183,12 @@ def _finish(release_id: int) -> None:
     release = _locked(release_id)
     if release is None:
         return
-    release.freezing, release.claimed_until = False, None
-    release.save(update_fields=["freezing", "claimed_until"])
+    if not release.items.exists():  # all were withdrawn meanwhile
+        record("release.dropped", about=release, version=release.version)
+        release.delete()
+        return
+    release.freezing, release.claimed_until, release.reason = False, None, ""
+    release.save(update_fields=["freezing", "claimed_until", "reason"])
     order_archives(release)
     record("release.frozen", actor=release.created_by, about=release, images=release.items.count())
 

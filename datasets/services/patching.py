@@ -47,6 +47,9 @@ def _publish_patch(manager: User, release: Release) -> Release:
         quality=release.quality,
         replaces=release,
         created_by=manager,
+        # What is wrong with a version is wrong with its patch.
+        deprecated_at=release.deprecated_at,
+        deprecation_notice=release.deprecation_notice,
     )
     kept = release.items.filter(tombstone=None).order_by("pk").iterator(chunk_size=CHUNK)
     while items := list(islice(kept, CHUNK)):
@@ -62,24 +65,31 @@ def reorder_archives(release: Release) -> None:
     """After images were taken out of a release that is still being built: its archives are planned and built anew. One
     of which nothing is left goes, too: it never was public.
 
-    Whoever is building one of the old archives finds the row gone and throws away what was made. While images are still
-    being frozen there are no archives: the freezing goes on, and passes over what is withdrawn."""
+    While images are still being frozen there are no archives: the freezing goes on, and passes over what is
+    withdrawn."""
     if release.freezing:
         return
-    old = list(release.archives.select_related("release__dataset"))
-    paths = {str(archive.file.name) for archive in old if archive.file}
-    paths.update(path for archive in old for path in places(archive))
-    release.archives.all().delete()
-    transaction.on_commit(partial(discard_files, paths), robust=True)
+    old = forget_archives(release)
     if release.items.exists():
         if release.replaces is not None:
             release.changes = changes(release.replaces)
             release.save(update_fields=["changes"])
         order_archives(release)
-        record("release.reordered", about=release, archives=len(old))
+        record("release.reordered", about=release, archives=old)
     else:
         record("release.dropped", about=release, version=release.version)
         release.delete()
+
+
+def forget_archives(release: Release) -> int:
+    """Deletes the archives of a release that is not public yet, and their files with the commit; returns how many.
+    Whoever is building one finds the row gone and throws away what was made."""
+    old = list(release.archives.select_related("release__dataset"))
+    paths = {str(archive.file.name) for archive in old if archive.file}
+    paths.update(path for archive in old for path in places(archive))
+    release.archives.all().delete()
+    transaction.on_commit(partial(discard_files, paths), robust=True)
+    return len(old)
 
 
 def changes(release: Release) -> str:

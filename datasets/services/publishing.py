@@ -12,10 +12,11 @@ from accounts.models import User
 from audit.services import record
 from datasets import selectors, versions
 from datasets.citing import dataset_facts
-from datasets.errors import PublishRefused
-from datasets.models import Dataset, Release
+from datasets.errors import DatasetError, PublishRefused
+from datasets.models import Dataset, Release, ReleaseItem
 from datasets.services import freezing
-from datasets.services.ordering import order_archives
+from datasets.services.ordering import CHUNK, order_archives
+from datasets.services.patching import forget_archives
 from datasets.services.scores import frozen_scores
 from datasets.services.segmentation import SOURCE_WORDS
 
@@ -78,6 +79,25 @@ def publish_release(
         removed=difference.removed,
     )
     return release
+
+
+@transaction.atomic
+def drop_release(*, manager: User, release: Release) -> None:
+    """Gives up a release that is not public yet: its frozen rows and archives go, its version is free again.
+
+    Raises DatasetError: it is published, or a patch release, without which withdrawn images would have no successor.
+    """
+    Dataset.objects.select_for_update().get(pk=release.dataset_id)
+    row = Release.objects.select_for_update(of=("self",)).filter(pk=release.pk).first()
+    if row is None or row.status == Release.Status.PUBLISHED:
+        raise DatasetError(_("Only a release that is not published can be given up."))
+    if row.replaces_id is not None:
+        raise DatasetError(_("A patch release can't be given up: it stands in for a version with withdrawn images."))
+    forget_archives(row)
+    while batch := list(row.items.order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        ReleaseItem.objects.filter(pk__in=batch).delete()
+    record("release.dropped", actor=manager, about=row, version=row.version)
+    row.delete()
 
 
 def _share(dataset: Dataset, validation: int | None, test: int | None) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.mail import send
 from accounts.models import User
 from audit.services import record
-from datasets import policies
+from datasets import policies, versions
 from datasets.errors import DatasetError
 from datasets.models import Dataset, ImageReport, Release, ReleaseItem
 
@@ -53,7 +53,8 @@ def reportable(dataset: Dataset, filename: str) -> ReleaseItem | None:
     items = ReleaseItem.objects.filter(
         release__dataset=dataset, release__status=Release.Status.PUBLISHED, filename=filename, tombstone=None
     )
-    return items.order_by("-release__created_at", "-release").first()
+    found = items.select_related("release")
+    return max(found, key=lambda item: versions.order(item.release.version), default=None)
 
 
 @transaction.atomic

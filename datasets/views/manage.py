@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Q
 from django.forms import BaseFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,8 +24,9 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
     datasets = Dataset.objects.annotate(
         accepted=Count("radiographs", filter=Q(radiographs__status=Radiograph.Status.ACCEPTED)),
         masks=Count("entries"),  # a dataset has either
-    ).prefetch_related("groups", Prefetch("releases", Release.objects.order_by("-created_at", "-pk")))
-    context = {"datasets": datasets, "open_reports": open_reports()}
+    ).prefetch_related("groups", "releases")
+    rows = [(dataset, selectors.newest_first(dataset.releases.all())) for dataset in datasets]
+    context = {"datasets": rows, "open_reports": open_reports()}
     return render(request, "datasets/manage_list.html", context)
 
 
@@ -95,6 +96,9 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = get_object_or_404(Dataset.objects.prefetch_related("groups"), slug=slug)
     preview = selectors.preview(dataset)
     form = PublishForm(request.POST or None, dataset=dataset, initial={"version": preview.version})
+    # A large release is frozen by a worker, which compares nothing.
+    if preview.difference.is_empty and request.method == "POST":
+        form.add_error(None, _("There is nothing new: the images and their metadata are those of the last release."))
     if request.method == "POST" and form.is_valid():
         try:
             release = services.publish_release(
@@ -118,12 +122,10 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @required(is_data_manager)
 def release(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far the archives are; posting has those that failed built again."""
+    """How far the archives are; posting has what failed tried again, or gives the release up."""
     found = get_object_or_404(Release.objects.select_related("dataset", "created_by", "replaces"), pk=pk)
     if request.method == "POST":
-        for archive in found.archives.filter(status=Archive.Status.FAILED):
-            services.retry_archive(manager=request.user, archive=archive)  # type: ignore[arg-type]
-        return redirect("datasets:manage_release", pk=pk)
+        return _go_on(request, found)
     archives = list(found.archives.select_related("group"))
     frozen = found.items.count() if found.freezing else 0
     states = [archive.status for archive in archives]
@@ -137,10 +139,32 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
         "frozen": frozen,
         "bytes_done": sum(archive.bytes_done for archive in archives if archive.bytes_total),
         "bytes_total": sum(archive.bytes_total for archive in archives),
-        "working": found.freezing
-        or any(state in (Archive.Status.PENDING, Archive.Status.BUILDING) for state in states),
+        "working": found.status == Release.Status.BUILDING
+        and (found.freezing or any(_moves(archive, states) for archive in archives)),
     }
     return render(request, "datasets/manage_release.html", context)
+
+
+def _moves(archive: Archive, states: list[str]) -> bool:
+    """Whether it changes without anybody's doing: the checksums wait for a file that failed."""
+    waits = archive.content == Archive.Content.SUMS and Archive.Status.FAILED in states
+    return archive.status in Archive.UNFINISHED and not waits
+
+
+def _go_on(request: HttpRequest, release: Release) -> HttpResponse:
+    manager: Any = request.user
+    try:
+        if "drop" in request.POST:
+            services.drop_release(manager=manager, release=release)
+            messages.success(request, _("The release is given up. Its version can be used again."))
+            return redirect("datasets:manage")
+        if release.status == Release.Status.FAILED:
+            services.retry_freezing(manager=manager, release=release)
+        for archive in release.archives.filter(status=Archive.Status.FAILED):
+            services.retry_archive(manager=manager, archive=archive)
+    except services.DatasetError as error:  # somebody else was faster, say
+        messages.error(request, str(error))
+    return redirect("datasets:manage_release", pk=release.pk)
 
 
 @require_POST
