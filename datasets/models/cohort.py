@@ -27,7 +27,8 @@ class Cohort(models.Model):
 
 
 class CohortOrder(models.Model):
-    """Who ordered an archive of a cohort, and what was settled then. Later orders have an archive of their own."""
+    """Who ordered an archive of a cohort, and what was settled then. Whoever orders it while it is there shares it; once
+    it is gone an order makes a new one."""
 
     archive = models.OneToOneField(Archive, on_delete=models.PROTECT, primary_key=True, related_name="order")
     groups = models.ManyToManyField(
@@ -36,8 +37,15 @@ class CohortOrder(models.Model):
     newest_tombstone = models.PositiveBigIntegerField(
         default=0, help_text=_("What was withdrawn up to this tombstone (id) is not in the archive.")
     )
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", help_text=_("Who ordered it first.")
+    )
+    people = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="cohort_orders",
+        help_text=_("Who ordered it and has an account: the archive is there for them, and goes with the last."),
+    )
+    at = models.DateTimeField(default=timezone.now, help_text=_("When it was ordered last."))
 
     class Meta:
         ordering = ["-at"]
