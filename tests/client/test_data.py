@@ -6,6 +6,7 @@ from pathlib import Path
 import cxr
 import numpy as np
 import pytest
+from cxr.account import Wrong
 from cxr.holding import Holding
 from django.core.files.storage import storages
 
@@ -56,3 +57,21 @@ def test_only_some(folder: Path) -> None:
     with cxr.load("polcovid", folder, where="sex=F or age is unknown", offline=True) as images:
         assert [image.metadata["age"] for image in images] == ["61", ""]
         assert len(images.to_pandas()) == 2
+
+
+def test_only_the_group_and_the_version_that_are_asked_for(folder: Path) -> None:
+    holding = Holding(folder)
+    older = (folder / "polcovid-1.0-NORMAL.csv").read_text().replace("Anonymous_", "Withdrawn_")
+    (folder / "x.part").write_text(older)
+    holding.take(folder / "x.part", "polcovid-0.9-NORMAL.csv", hashlib.sha256(older.encode()).hexdigest())
+    for group in ("normal", "1"):
+        with cxr.load("polcovid", folder, group=group, offline=True) as images:
+            assert {image.metadata["class"] for image in images} == {"NORMAL"}
+            assert len(images) == len(images.to_pandas()) == 2
+            assert not images.to_pandas()["filename"].str.startswith("Withdrawn").any()
+    with cxr.load("polcovid@0.9", folder, offline=True) as images:
+        assert set(images.to_pandas()["class"]) == {"NORMAL"}
+        assert images.to_pandas()["filename"].str.startswith("Withdrawn").all()
+        assert len(images) == 0, "its ZIP files are not there"
+    with pytest.raises(Wrong, match="not offline"):
+        cxr.load("cohort:x", folder, offline=True)

@@ -9,14 +9,16 @@ for image in normal:
 """
 
 import io
+import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from cxr.download import download, open_holding, read_rows
+from cxr import account
+from cxr.download import COHORT, is_of, open_holding, parse, read_rows, run
 from cxr.extracting import image_stem
 from cxr.where import condition
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _IMAGES, _MASKS = ("radiographs", "images"), ("lung_masks", "masks")
+# Tables that tell of images, too, but are no metadata.
+_OTHER_TABLES = ("-quality.csv", "-deidentification.csv")
+_MORE_COLUMNS = ("-labels.csv", "-details.csv")
 _NUMBERS = ("patient_id", "hospital_id", "class_id", "age", "smoke_packyears", "source_id", "width", "height")
 
 
@@ -60,19 +65,21 @@ class Image:
 
 
 class Collection(Sequence[Image]):
-    """Images of a release that are in a folder, in the order of the metadata. Close it, or use it with ``with``."""
+    """Images of one release that are in a folder, in the order of the metadata. Close it, or use it with ``with``.
 
-    def __init__(self, folder: Path, where: str | None = None) -> None:
-        names = [name for name in open_holding(folder).files if "/" not in name]
-        self.rows = read_rows(
-            folder / name for name in sorted(names) if name.endswith(".csv") and _tells(folder / name)
-        )
+    ``dataset``: ``DATASET[@VERSION]``, without a version the latest that is there; ``group``: label or id of a group
+    or source."""
+
+    def __init__(self, folder: Path, dataset: str, group: str | None = None, where: str | None = None) -> None:
+        names = _of_release(open_holding(folder).files, dataset)
+        rows = read_rows(folder / name for name in names if name.endswith(".csv") and _tells(folder / name))
+        self.rows = [row for row in rows if group is None or is_of(row, {group.casefold()})]
         if where is not None and self.rows:
             test = condition(where, self.rows[0])
             self.rows = [row for row in self.rows if test(row)]
         self._stack = ExitStack()
         by_stem: dict[str, dict[str, tuple[zipfile.ZipFile, str]]] = {}
-        for name in sorted(names):
+        for name in names:
             if not name.endswith(".zip"):
                 continue
             archive = self._stack.enter_context(zipfile.ZipFile(folder / name))
@@ -116,30 +123,49 @@ def load(
     dir: str | Path,
     *,
     group: str | None = None,
-    content: Sequence[str] = ("metadata", "radiographs", "lung_masks"),
+    content: Sequence[str] = ("metadata", *_IMAGES, *_MASKS),
     where: str | None = None,
     offline: bool = False,
 ) -> Collection:
-    """Downloads ``DATASET[@VERSION]`` into ``dir`` as ``cxr download`` does, which fetches nothing twice, and opens it.
+    """Downloads ``DATASET[@VERSION]`` into ``dir`` as ``cxr download`` does, which fetches nothing twice, and opens it;
+    what else lies there, of other versions and groups, stays closed. ``cohort:ID`` opens a kept cohort.
 
     ``offline``: only opens what is there. Portal and token are those of ``cxr login`` or of the environment. Raises
     Incomplete, account.Wrong, WhereError.
     """
     folder = Path(dir)
     if not offline:
-        options = [part for name in content for part in ("--content", name)]
-        options += ["--group", group] if group else []
-        status = download([dataset, str(folder), *options])
+        parts = [part for name in content for part in ("--content", name)]
+        options = parse([dataset, str(folder), *parts, *(["--group", group] if group else [])])
+        status = run(options)
         if status:
             raise Incomplete(f"cxr download ended with {status}.")
-    return Collection(folder, where)
+        if dataset.startswith(COHORT):
+            where = options.where if where is None else f"({options.where}) and ({where})"
+        dataset = options.dataset
+    elif dataset.startswith(COHORT):
+        raise account.Wrong("What a cohort holds is asked of the portal: not offline.")
+    return Collection(folder, dataset, group, where)
+
+
+def _of_release(files: Iterable[str], dataset: str) -> list[str]:
+    """The files of one version, whose names begin with ``DATASET-VERSION-``; tables that add columns come last."""
+    slug, _, version = dataset.partition("@")
+    beginning = re.compile(rf"{re.escape(slug)}-(\d+(?:\.\d+)+)-[^/]*")
+    ordered = sorted(files, key=lambda name: (name.endswith(_MORE_COLUMNS), name))
+    versions = {name: found[1] for name in ordered if (found := beginning.fullmatch(name))}
+    version = version or max(versions.values(), key=_numbers, default="")
+    return [name for name, of in versions.items() if of == version]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 def _tells(path: Path) -> bool:
-    """Whether a table is one of metadata: others (quality, de-identification) have a row per image, too."""
+    """Whether a table is one of the metadata of images."""
     with path.open(encoding="utf-8") as file:
-        heading = file.readline().strip().split(",")
-    return {"origin", "class"} <= set(heading) or {"source", "source_id"} <= set(heading)
+        return "filename" in file.readline().strip().split(",") and not path.name.endswith(_OTHER_TABLES)
 
 
 def _pixels(content: bytes) -> "np.ndarray[Any, Any]":

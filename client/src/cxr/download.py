@@ -5,7 +5,7 @@ import csv
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -37,11 +37,11 @@ exit status: 0 everything is there; 1 some files were refused (each is named wit
 dataset; 3 not finished (no connection, no room, interrupted): run the same command again.
 """
 _ALL, _SOME_REFUSED, _WRONG, _AGAIN = 0, 1, 2, 3
-_COHORT = "cohort:"
+COHORT = "cohort:"
 
 
-def download(arguments: list[str]) -> int:
-    """Run ``cxr download``. Returns the exit status (`_EPILOG`)."""
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of ``cxr download``."""
     parser = argparse.ArgumentParser(
         prog="cxr download",
         description="Fetch a release, or a part of it, into a folder.",
@@ -67,7 +67,16 @@ def download(arguments: list[str]) -> int:
     add("--extract", action="store_true", help="take the images out of the ZIP files, too")
     add("--jobs", metavar="N", type=int, default=4, help="files at once (default 4)")
     account.add_options(parser)
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def download(arguments: list[str]) -> int:
+    """Run ``cxr download``. Returns the exit status (`_EPILOG`)."""
+    return run(parse(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Download what the options say. Afterwards they name the version and, of a cohort, the condition."""
     if complain_of_missing("download", "", MODULES):
         return _WRONG
     from cxr.portal import Refused, Unreachable
@@ -90,9 +99,10 @@ def download(arguments: list[str]) -> int:
 
 
 def _download(options: argparse.Namespace, portal: "Portal") -> int:
-    if options.dataset.startswith(_COHORT):
+    if options.dataset.startswith(COHORT):
         _of_cohort(options, portal)
     release = find_release(portal, options.dataset)
+    options.dataset = f"{release.dataset}@{release.version}"
     groups = {release.classes.get(group, group).casefold() for group in options.group}
     contents = {content.casefold() for content in options.content}
     chosen = [
@@ -118,13 +128,21 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
         status = _fetch(portal, holding, mine, options.jobs, label)
         wanted: Callable[[str], bool] | None = (lambda _name: True) if options.extract else None
     else:
-        tables = [file for file in release.files if _is_table(file) and not file.missing]
-        if others := sorted({file.group for file in release.files if _is_table(file) and file.missing and file.group}):
+        of_images = [
+            file
+            for file in release.files
+            if file.content == "metadata"
+            and file.name.endswith(".csv")
+            and (not groups or not file.group or file.group.casefold() in groups)
+        ]
+        tables = [file for file in of_images if not file.missing]
+        if others := sorted({file.group for file in of_images if file.missing and file.group}):
             print(f"Not yours, and left out: {shown(', '.join(others))}.", file=sys.stderr)
         status = _fetch(portal, holding, tables, options.jobs, f"{label} (metadata)")
         if status != _ALL:
             return status
-        stems, of_groups = _matching(options.where, [holding.path(safe_name(file.name)) for file in tables])
+        rows = read_rows(holding.path(safe_name(file.name)) for file in tables)
+        stems, of_groups = _matching(options.where, [row for row in rows if is_of(row, groups)])
         mine = [file for file in mine if file.name.endswith(".zip") and (not file.group or file.group in of_groups)]
         size = size_words(sum(file.size for file in mine))
         print(f"{len(stems)} images match; {len(mine)} ZIP files ({size}) may hold them and are fetched whole.")
@@ -143,7 +161,7 @@ def _of_cohort(options: argparse.Namespace, portal: "Portal") -> None:
     if options.where is not None:
         raise account.Wrong("A cohort has its own condition: leave --where out.")
     try:
-        cohort = portal.get(f"/api/v1/cohorts/{quote(options.dataset.removeprefix(_COHORT), safe='')}/")
+        cohort = portal.get(f"/api/v1/cohorts/{quote(options.dataset.removeprefix(COHORT), safe='')}/")
     except Gone:
         raise account.Wrong(f"There is no {shown(options.dataset)} (or not for you).") from None
     options.dataset, options.where = f"{cohort['dataset']}@{cohort['version']}", str(cohort["where"])
@@ -164,10 +182,6 @@ def open_holding(folder: Path) -> Holding:
         raise account.Wrong(f"DIR cannot be used ({error}).") from None
 
 
-def _is_table(file: RemoteFile) -> bool:
-    return file.content == "metadata" and file.name.endswith(".csv")
-
-
 def read_rows(tables: Iterable[Path]) -> list[dict[str, str]]:
     """The metadata of images: rows of the tables that have a column `filename`, each image once."""
     rows: dict[str, dict[str, str]] = {}
@@ -179,9 +193,14 @@ def read_rows(tables: Iterable[Path]) -> list[dict[str, str]]:
     return list(rows.values())
 
 
-def _matching(where: str, tables: list[Path]) -> tuple[set[str], set[str]]:
+def is_of(row: dict[str, str], groups: Collection[str]) -> bool:
+    """Whether an image is of one of the ``groups`` or sources (folded labels or ids); of none named: whether at all."""
+    cells = (row.get(column) or "" for column in ("class", "class_id", "source", "source_id"))
+    return not groups or any(cell.casefold() in groups for cell in cells)
+
+
+def _matching(where: str, rows: list[dict[str, str]]) -> tuple[set[str], set[str]]:
     """Stems of the images that match, and the groups or sources that they belong to."""
-    rows = read_rows(tables)
     if not rows:
         raise account.Wrong("--where needs the table of the metadata, which is not yours or not in this release.")
     test = condition(where, rows[0])
