@@ -14,7 +14,7 @@ from audit.services import record
 from datasets.models import Archive
 
 # What `building` writes, and nothing else: SLUG/VERSION/ARCHIVE.ATTEMPT.ENDING, or ..._xyz.ENDING where that was taken.
-_OURS = re.compile(r"[^/]+/[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+(?:_\w+)?\.\w+")
+_OURS = re.compile(r"[^/]+/[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+(?:_\w+)?\.[\w-]+")
 _BATCH = 500
 
 

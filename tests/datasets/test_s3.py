@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from datasets import links
 from datasets.models import Archive, Download
+from tests.datasets import test_tidying
 from tests.datasets.library import Library
 from tests.world import World
 
@@ -80,3 +81,7 @@ def test_who_may_have_it_is_sent_there_for_a_while(world: World, bucket: str) ->
     client.force_login(world.expired, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get(reverse("datasets:download", args=[world.archive.pk])).status_code == 403
     assert Download.objects.count() == 2
+
+
+def test_what_killed_workers_left_in_it_goes(library: Library, bucket: str, settings: LazySettings) -> None:
+    test_tidying.check(library, settings)
