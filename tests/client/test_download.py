@@ -12,10 +12,12 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cxr.catalogue import RemoteFile
+from cxr.download import download
 from cxr.fetching import Became, Fetcher
 from cxr.holding import Holding
 from cxr.portal import Portal
@@ -54,6 +56,14 @@ release, filters = library.dataset.releases.get(), {"age": [70, 90], "class_id":
 cohort = Cohort.objects.create(identifier=cohorts.identifier(release, filters), release=release, filters=filters,
     images=1, created_by=library.manager)
 print(json.dumps({"token": token, "email": person.email, "grant": grant.pk, "cohort": cohort.identifier}))
+"""
+CHANGE = """
+from accounts.models import User
+from datasets.models import Dataset, Radiograph
+from datasets.services import publish_release
+Radiograph.objects.filter(group__class_id=2).update(quality="Bad")
+publish_release(manager=User.objects.filter(is_data_manager=True)[0], dataset=Dataset.objects.get(slug="polcovid"),
+    version="2.0", changes="One image is bad.")
 """
 READY = "SELECT count(*) FROM datasets_release WHERE status = 'published' AND version = '{}'"
 SENT = "SELECT first_byte, last_byte FROM datasets_download ORDER BY id"
@@ -307,6 +317,40 @@ def test_wrong_use(desk: Desk, tmp_path: Path) -> None:
     assert (status, "cxr login" in err) == (2, True)
     status, out, _err = desk.run("datasets")
     assert (status, "polcovid@1.0\t5 images\tPOLCOVID radiographs" in out) == (0, True)
+
+
+def test_without_room_nothing_is_fetched(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = desk.portal.query(SENT)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=6_000_000))
+    variables = {"CXR_URL": desk.portal.origin, "CXR_TOKEN": desk.token, "XDG_CONFIG_HOME": str(desk.home)}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert download(["polcovid@1.0", str(tmp_path / "data")]) == 3
+    assert "There is no room: 6." in capsys.readouterr().err
+    assert desk.portal.query(SENT) == before
+
+
+def test_of_a_later_version_only_what_changed_is_fetched(desk: Desk, tmp_path: Path) -> None:
+    folder, big = tmp_path / "data", desk.big()
+    assert desk.run("download", "polcovid", str(folder))[0] == 0
+    desk.portal.manage("shell", "--no-imports", "-c", CHANGE)
+    _published(desk.portal, "2.0")
+    before = len(desk.portal.query(SENT))
+    status, out, err = desk.run("download", "polcovid", str(folder))
+    assert status == 0, err
+    assert "polcovid@2.0: " in out
+    # The images and their table are of a group that has not changed; texts and checksums name the version.
+    same = [path for path in folder.glob("polcovid-2.0-*") if path.stat().st_nlink == 2]
+    assert {path.suffix for path in same} >= {".zip", ".csv"}
+    assert f"{len(same)} the same as in another version" in out
+    assert (folder / big["name"]).samefile(folder / big["name"].replace("-1.0-", "-2.0-"))
+    sent = desk.portal.query(
+        "SELECT content FROM datasets_archive a JOIN datasets_download d ON d.archive_id = a.id ORDER BY d.id"
+    )[before:]
+    assert {content for (content,) in sent} == {"about", "sums"}
+    assert desk.run("verify", str(folder))[0] == 0
 
 
 def test_a_grant_that_ends_under_way_ends_it_and_says_so(desk: Desk, tmp_path: Path) -> None:
