@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import Allow, Public
 from accounts.policies import is_person
-from datasets import cohorts, policies, selectors, services
+from datasets import cohorts, described, policies, selectors, services
 from datasets.api import refused
 from datasets.models import Archive, Cohort
 from datasets.selectors.cohorts import CONTENTS
@@ -24,9 +24,14 @@ class CohortSerializer(serializers.Serializer[Cohort]):
     dataset = serializers.CharField(source="release.dataset.slug")
     version = serializers.CharField(source="release.version")
     where = serializers.SerializerMethodField(help_text="As `cxr download --where` takes it.")
+    citation = serializers.SerializerMethodField(help_text="In the style of the APA.")
 
     def get_where(self, cohort: Cohort) -> str:
         return cohorts.where(cohort.filters)
+
+    def get_citation(self, cohort: Cohort) -> str:
+        images = cohorts.matching(cohort.release, cohort.filters).count()
+        return described.cited_cohort(self.context["request"], cohort, images).apa
 
 
 class CohortDetail(APIView):
@@ -35,7 +40,7 @@ class CohortDetail(APIView):
     @extend_schema(responses=CohortSerializer)
     def get(self, request: Request, identifier: str) -> Response:
         """A cohort that was kept: the release, and the condition on its metadata."""
-        return Response(CohortSerializer(_kept(request, identifier)).data)
+        return Response(CohortSerializer(_kept(request, identifier), context={"request": request}).data)
 
 
 class CohortArchiveSerializer(serializers.ModelSerializer[Archive]):
@@ -75,7 +80,7 @@ class CohortArchives(APIView):
 
     @extend_schema(operation_id="cohort_archives_list", responses=CohortArchiveSerializer(many=True))
     def get(self, request: Request, identifier: str) -> Response:
-        """The archives of a cohort that were ordered last, of the contents that you may have."""
+        """The archives of a cohort that you ordered last, of the contents that you may have."""
         files = selectors.cohort_files(request.user, _kept(request, identifier))
         if not any(file.decision.allowed for file in files):
             return refused(request, files[0].decision)

@@ -51,10 +51,18 @@ def values(release: Release, column: str) -> list[Any]:
     )
 
 
-def identifier(release: Release, filters: Filters) -> str:
-    """The same condition on the same release has the same identifier, whoever saves it."""
-    content = json.dumps([release.dataset.slug, release.version, filters], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+def settled(filters: Filters) -> Filters:
+    """The condition in its one form: every value once, in order."""
+    return {
+        column: sorted(set(chosen)) if column in CHOICES else list(chosen) for column, chosen in sorted(filters.items())
+    }
+
+
+def identifier(release: Release, filters: Filters, digits: int = 8) -> str:
+    """The same condition on the same release has the same identifier, whoever saves it. More `digits` where another
+    condition has it."""
+    content = json.dumps([release.dataset.slug, release.version, settled(filters)], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:digits]
     return f"{release.dataset.slug}-{release.version}-c{digest}"
 
 

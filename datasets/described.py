@@ -9,14 +9,15 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.policies import Person
-from datasets import citing, links, selectors, services
+from datasets import citing, cohorts, links, selectors, services
 from datasets.archives.names import DETAILS_CSV
 from datasets.archives.tables import columns
 from datasets.citing import Facts, File
-from datasets.models import Archive, Release
+from datasets.models import Archive, Cohort, Release
 from datasets.selectors.catalogue import DAY, cache_key
 from datasets.services.library import EXTENSIONS
 
@@ -136,6 +137,25 @@ def description(request: HttpRequest, release: Release, archives: Sequence[Archi
         alternates=alternates,
         json_ld=mark_safe(record),  # noqa: S308  # escaped above
         link_header=_signposts(request, facts, alternates),
+    )
+
+
+@dataclass(frozen=True)
+class CitedCohort:
+    apa: str
+    bibtex: str
+
+
+def cited_cohort(request: HttpRequest, cohort: Cohort, images: int) -> CitedCohort:
+    """How a cohort is cited: as a part of its release, with its identifier, how many `images` it has, as everybody may
+    read it, and its own address."""
+    with translation.override("en"):  # as every citation
+        part = f"cohort {cohort.identifier}, {cohorts.shown(images, cohort.release.dataset)} images"
+    address = request.build_absolute_uri(reverse("datasets:cohort", args=[cohort.identifier]))
+    facts = facts_of(request, cohort.release)
+    return CitedCohort(
+        apa=citing.apa(facts, part=part, address=address),
+        bibtex=citing.bibtex(facts, key=cohort.identifier, part=part, address=address),
     )
 
 

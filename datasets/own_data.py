@@ -52,3 +52,16 @@ def cohorts(user: User) -> Iterator[dict[str, Any]]:
             "images": row.images,
             "at": row.created_at,
         }
+
+
+def cohort_orders(user: User) -> Iterator[dict[str, Any]]:
+    rows = user.cohort_orders.select_related("archive__cohort", "archive__release__dataset").order_by("at", "pk")
+    for row in rows.iterator(chunk_size=500):
+        archive = row.archive
+        yield {
+            "cohort": archive.cohort.identifier if archive.cohort else "",
+            "dataset": archive.release.dataset.title,
+            "release": archive.release.version,
+            "file": archive.filename,
+            "status": archive.status,
+        }

@@ -269,29 +269,53 @@ def needed_groups(release: Release) -> set[int]:
 
 def may_download(user: Person, archive: Archive) -> Decision:
     """Whether `user` may have the bytes of `archive` now, and if not, why and what to do. A few queries."""
+    standing = Standing(user, archive.release.dataset)
     if archive.cohort_id is not None:
-        needed = set(archive.order.groups.values_list("pk", flat=True))
-    else:
-        needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
-    return decide_archive(Standing(user, archive.release.dataset), archive, needed)
+        groups = set(archive.order.groups.values_list("pk", flat=True))
+        published = is_published(archive)
+        return _gone(archive, standing) or _decide_cohort(
+            standing, archive.release, groups, archive.content, published=published
+        )
+    needed = {archive.group_id} if archive.group_id is not None else needed_groups(archive.release)
+    return decide_archive(standing, archive, needed)
 
 
 def decide_archive(standing: Standing, archive: Archive, needed: Iterable[int]) -> Decision:
-    """The decision on `archive`, which holds images of the groups `needed` (ids), for whoever stands so."""
-    if archive.status == Archive.Status.WITHDRAWN:
-        return Decision((Reason(Code.WITHDRAWN, standing.dataset),))
-    if archive.status == Archive.Status.REMOVED:
-        return Decision((Reason(Code.REMOVED, standing.dataset),))
+    """The decision on `archive` (of a release), which holds images of the groups `needed` (ids), for whoever stands
+    so."""
     needed = {ANY_GROUP} if archive.content in OF_ANY_GROUP else needed
-    return standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
+    decision = standing.decide(needed, CONTENT_OF.get(archive.content), published=is_published(archive))
+    return _gone(archive, standing) or decision
+
+
+def _gone(archive: Archive, standing: Standing) -> Decision | None:
+    if archive.status not in Archive.GONE:
+        return None
+    code = Code.WITHDRAWN if archive.status == Archive.Status.WITHDRAWN else Code.REMOVED
+    return Decision((Reason(code, standing.dataset),))
 
 
 def may_order(standing: Standing, cohort: Cohort, groups: Iterable[int], content: str) -> Decision:
     """Whether whoever stands so may have an archive made of `content` of a cohort, whose images are of `groups` (ids):
     who may download it may."""
     release = cohort.release
-    published = release.status == Release.Status.PUBLISHED and release.dataset.is_public and content in CONTENT_OF
-    return standing.decide(groups, CONTENT_OF.get(content), published=published)
+    return _decide_cohort(standing, release, groups, content, published=_may_be_chosen_from(release))
+
+
+def _decide_cohort(
+    standing: Standing, release: Release, groups: Iterable[int], content: str, *, published: bool
+) -> Decision:
+    """What fits a condition, and of which groups it is, tells of the whole table: who may have that, and such files of
+    these groups (ids), may have them."""
+    published &= content in CONTENT_OF and content not in OF_ANY_GROUP
+    table = standing.decide(needed_groups(release), CONTENT_OF[Archive.Content.METADATA], published=published)
+    return standing.decide(groups, CONTENT_OF.get(content), published=published) if table.allowed else table
+
+
+def _may_be_chosen_from(release: Release) -> bool:
+    """Not from one that tells of diagnoses alone, not of people and hospitals."""
+    published = release.status == Release.Status.PUBLISHED and release.dataset.is_public
+    return published and not release.about.get("labels_only")
 
 
 def is_published(archive: Archive) -> bool:
@@ -330,7 +354,9 @@ def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
         dataset=OuterRef("cohortorder__archive__release__dataset"), groups=OuterRef("diagnosisgroup")
     )
     segmentation = Q(release__dataset__kind=Dataset.Kind.SEGMENTATION)
-    covered = Q(Exists(whole), content__in=OF_ANY_GROUP)
+    covered = Q(Exists(whole), content__in=OF_ANY_GROUP, cohort=None)
+    untold = of_release.exclude(Exists(worded.filter(dataset=OuterRef("release__dataset"), groups=OuterRef("group"))))
+    table = Exists(of_release) & ~Exists(untold)
     for content in (None, *Content):
         opening = whole if content is None else whole.filter(words__contains=f'"{content}"')
         covers = opening.filter(groups=OuterRef("group"))
@@ -338,7 +364,7 @@ def _covered_by(grants: QuerySet[AccessGrant]) -> Q:
         of_all = Q(group=None, cohort=None) & Exists(of_release) & ~Exists(uncovered)
         covers_cohort = for_cohort if content is None else for_cohort.filter(words__contains=f'"{content}"')
         uncovered_of_cohort = of_cohort.exclude(Exists(covers_cohort))
-        cohort = Q(cohort__isnull=False) & Exists(of_cohort) & ~Exists(uncovered_of_cohort)
+        cohort = Q(cohort__isnull=False) & table & Exists(of_cohort) & ~Exists(uncovered_of_cohort)
         by_group = Q(group__isnull=False) & Exists(covers) | of_all | cohort
         held = [
             archive for archive, opened_by in CONTENT_OF.items() if opened_by == content and archive not in OF_ANY_GROUP
@@ -351,9 +377,7 @@ def may_choose(user: Person, release: Release) -> Decision:
     """Whether `user` may count images of a release by their metadata: counts of any condition tell the rows, so who may
     download the table of all of them may."""
     return Standing(user, release.dataset).decide(
-        needed_groups(release),
-        CONTENT_OF[Archive.Content.METADATA],
-        published=release.status == Release.Status.PUBLISHED and release.dataset.is_public,
+        needed_groups(release), CONTENT_OF[Archive.Content.METADATA], published=_may_be_chosen_from(release)
     )
 
 

@@ -22,8 +22,9 @@ _LATEX = {
 }
 
 
-def apa(facts: Facts) -> str:
-    """The citation in the style of the American Psychological Association, 7th edition (10.9, data sets)."""
+def apa(facts: Facts, *, part: str = "", address: str = "") -> str:
+    """The citation in the style of the American Psychological Association, 7th edition (10.9, data sets); of a `part`
+    of the release, which has an `address` of its own, where they are given."""
     names = [_initials(creator) for creator in facts.creators]
     if len(names) > _MOST_AUTHORS:
         authors = ", ".join(names[: _MOST_AUTHORS - 1]) + f", … {names[-1]}"
@@ -33,8 +34,9 @@ def apa(facts: Facts) -> str:
         authors = names[0]
     # A publisher that is the author is not named twice (9.29).
     publisher = "" if facts.publisher == authors else f" {_stopped(facts.publisher)}"
-    text = f"{_stopped(authors)} ({facts.date.year}). {facts.title} (Version {facts.version}) [Data set].{publisher}"
-    return f"{text} {facts.url}".rstrip()
+    what = "; ".join(words for words in (f"Version {facts.version}", part) if words)
+    text = f"{_stopped(authors)} ({facts.date.year}). {facts.title} ({what}) [Data set].{publisher}"
+    return f"{text} {address or facts.url}".rstrip()
 
 
 def _stopped(text: str) -> str:
@@ -50,8 +52,8 @@ def _initials(creator: Creator) -> str:
     return f"{creator.family}, {' '.join(given)}"
 
 
-def bibtex(facts: Facts) -> str:
-    """An entry of type misc, which every style knows, in UTF-8."""
+def bibtex(facts: Facts, *, key: str = "", part: str = "", address: str = "") -> str:
+    """An entry of type misc, which every style knows, in UTF-8; as with `apa` of a part, which has a key."""
     authors = (
         _latex(creator.name) if creator.is_person else f"{{{_latex(creator.family)}}}" for creator in facts.creators
     )
@@ -65,10 +67,11 @@ def bibtex(facts: Facts) -> str:
         "howpublished": "Data set",
         "keywords": _latex(", ".join(facts.keywords)),
         "doi": facts.doi,
-        "url": facts.url,
+        "url": address or facts.url,
+        "note": _latex(part),
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{facts.key},", *lines, "}", ""])
+    return "\n".join([f"@misc{{{key or facts.key},", *lines, "}", ""])
 
 
 def _latex(text: str) -> str:

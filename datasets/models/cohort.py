@@ -27,8 +27,8 @@ class Cohort(models.Model):
 
 
 class CohortOrder(models.Model):
-    """Who ordered an archive of a cohort, and what was settled then. Whoever orders it while it is there shares it; once
-    it is gone an order makes a new one."""
+    """Who ordered an archive of a cohort, and what was settled then. Whoever orders it while it is there shares it;
+    once it is gone an order makes a new one."""
 
     archive = models.OneToOneField(Archive, on_delete=models.PROTECT, primary_key=True, related_name="order")
     groups = models.ManyToManyField(

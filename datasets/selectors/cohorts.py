@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from accounts.policies import Person
 from datasets import cohorts
-from datasets.models import Archive, Cohort
+from datasets.models import Archive, Cohort, CohortOrder
 from datasets.policies import Decision, Standing, may_order
 
 CONTENTS = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.Content.LUNG_MASKS)
@@ -12,7 +12,7 @@ CONTENTS = (Archive.Content.RADIOGRAPHS, Archive.Content.LUNG_REGIONS, Archive.C
 
 @dataclass(frozen=True)
 class CohortFile:
-    """A content of a cohort; `archive` is the one that was ordered last, and None for those who may not have it."""
+    """A content of a cohort; `archive` is the one that this person ordered last, None where it may not be had."""
 
     content: Archive.Content
     decision: Decision
@@ -31,10 +31,10 @@ def cohort_files(user: Person, cohort: Cohort) -> list[CohortFile]:
     """One for each content that an archive can be had of."""
     groups = cohorts.groups(cohort.release, cohort.filters)
     standing = Standing(user, cohort.release.dataset)
-    newest = {
-        archive.content: archive
-        for archive in Archive.objects.filter(cohort=cohort).select_related("order").order_by("order__at", "pk")
-    }
+    orders = (
+        CohortOrder.objects.filter(archive__cohort=cohort, people=user.pk) if user.pk else CohortOrder.objects.none()
+    )
+    newest = {order.archive.content: order.archive for order in orders.select_related("archive").order_by("at", "pk")}
     found = []
     for content in CONTENTS:
         decision = may_order(standing, cohort, groups, content)

@@ -1,16 +1,20 @@
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.policies import Person
-from datasets.models import Archive, Release
+from datasets.models import Archive, CohortOrder, Release
 from datasets.policies import Decision, Standing, decide_archive, visible
 
 
 def listed_archives(user: Person) -> QuerySet[Archive]:
-    """The archives that stand in the file tables that `user` may see, whether or not the person may have them."""
-    return Archive.objects.select_related("release__dataset__agreement", "group", "source").filter(
-        release__status=Release.Status.PUBLISHED, release__dataset__in=visible(user)
+    """The archives that stand in the file tables that `user` may see, whether or not the person may have them, and
+    those of cohorts that the person ordered."""
+    ordered = CohortOrder.objects.filter(people=user.pk).values("pk") if user.pk else CohortOrder.objects.none()
+    return Archive.objects.select_related("release__dataset__agreement", "group", "source", "cohort", "order").filter(
+        Q(cohort=None) | Q(pk__in=ordered),
+        release__status=Release.Status.PUBLISHED,
+        release__dataset__in=visible(user),
     )
 
 

@@ -21,10 +21,14 @@ def save_cohort(*, user: User, release: Release, filters: cohorts.Filters) -> Co
     images = cohorts.matching(release, filters).count()
     if not images:
         raise DatasetError(_("No image fits these conditions."))
-    cohort, new = Cohort.objects.get_or_create(
-        identifier=cohorts.identifier(release, filters),
-        defaults={"release": release, "filters": filters, "images": images, "created_by": user},
-    )
+    filters = cohorts.settled(filters)
+    for digits in range(8, 65, 8):
+        cohort, new = Cohort.objects.get_or_create(
+            identifier=cohorts.identifier(release, filters, digits),
+            defaults={"release": release, "filters": filters, "images": images, "created_by": user},
+        )
+        if (cohort.release_id, cohort.filters) == (release.pk, filters):
+            break
     if new:
         record("cohort.saved", actor=user, about=cohort, release=release.pk, images=images)
     return cohort

@@ -26,14 +26,14 @@ CHECK = 64  # chunks: every 8 MiB
 def start_download(*, user: User, archive: Archive, grant: AccessGrant, span: ByteRange) -> Download:
     """Records that `user` is about to get the bytes `span` of `archive`; called before the first byte leaves.
 
-    Raises ArchiveGone where it was withdrawn meanwhile."""
+    Raises ArchiveGone where it was withdrawn, or an archive of a cohort was removed, meanwhile."""
     download = Download.objects.create(
         user=user, archive=archive, grant=grant, first_byte=span.first, last_byte=span.last
     )
     # A withdrawal locks the archive before it looks who has it: it sees this row and tells this person, or this row
     # comes after it and sees what it did.
     if not _is_ready(archive.pk):
-        raise ArchiveGone(_("This file was withdrawn, because an image in it was. A later version has the rest."))
+        raise ArchiveGone(_("This file was just taken away. Its page says why, and what there is instead."))
     record(
         "download.started",
         actor=user,

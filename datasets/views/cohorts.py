@@ -7,13 +7,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.policies import is_person, required
 from audit.denials import because
-from datasets import cohorts, policies, selectors, services
+from datasets import cohorts, described, policies, selectors, services
 from datasets.errors import DatasetError
 from datasets.models import Cohort, Dataset, Release
 from datasets.models.collection import Quality, Sex, Smoking
@@ -127,23 +128,27 @@ def build(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 
 @require_safe
 def cohort(request: HttpRequest, identifier: str) -> HttpResponse:
-    """What is cited: the condition, for everybody who sees the dataset; of the counts only a large total."""
+    """What is cited: the condition, for everybody who sees the dataset; of the counts only a large total. Who may have
+    the images orders archives of them here."""
     found = _kept(request, identifier)
     release = found.release
+    files = selectors.cohort_files(request.user, found)
+    allowed = [file for file in files if file.decision.allowed]
+    images = cohorts.matching(release, found.filters).count()
     context = {
         "cohort": found,
         "dataset": release.dataset,
         "release": release,
-        "images": cohorts.shown(cohorts.matching(release, found.filters).count(), release.dataset),
+        "images": cohorts.shown(images, release.dataset),
         "conditions": [_words(release, column, chosen) for column, chosen in found.filters.items()],
         "where": cohorts.where(found.filters),
-        "address": request.build_absolute_uri(),
+        "files": allowed,
+        "next_step": None if allowed else files[0].decision.next_step,
+        "working": any(file.working for file in allowed),
+        "days": settings.CXR_COHORT_DAYS,
+        "most": settings.CXR_COHORT_MAX_BYTES,
+        "cited": described.cited_cohort(request, found, images),
     }
-    if is_person(request.user):
-        files = selectors.cohort_files(request.user, found)
-        context["files"] = [file for file in files if file.decision.allowed]
-        context["working"] = any(file.working for file in files)
-        context["days"] = settings.CXR_COHORT_DAYS
     return render(request, "datasets/cohort.html", context)
 
 
@@ -163,7 +168,7 @@ def order(request: HttpRequest, identifier: str) -> HttpResponse:
         services.order_cohort(user=request.user, cohort=found, content=file.content)  # type: ignore[arg-type]
     except DatasetError as error:
         messages.error(request, str(error))
-    return redirect("datasets:cohort", identifier=identifier)
+    return redirect(f"{reverse('datasets:cohort', args=[identifier])}#get")
 
 
 def _kept(request: HttpRequest, identifier: str) -> Cohort:

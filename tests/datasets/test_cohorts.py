@@ -74,19 +74,34 @@ def test_it_is_counted_kept_and_cited(library: Library, release: Release) -> Non
     assert 'name="sex" value="F"' in counted
     address = client.post(page, {"sex": ["F"], "age_from": "60"})["Location"]
     assert re.fullmatch(r"/cohorts/polcovid-1\.0-c[0-9a-f]{8}", address)
-    assert client.post(page, {"age_from": "60", "sex": ["F"]})["Location"] == address, "the same, whoever keeps it"
+    assert client.post(page, {"age_from": "60", "sex": ["F", "F"]})["Location"] == address, "the same, whoever keeps it"
     cohort = Cohort.objects.get()
     assert (cohort.filters, cohort.images) == ({"sex": ["F"], "age": [60, 90]}, 2)
     assert Event.objects.filter(action="cohort.saved").count() == 1
     public = Client().get(address).content.decode()
     assert f"cxr download cohort:{cohort.identifier}" in public
-    assert "Example et al., 2026" in public
+    part = f"(Version 1.0; cohort {cohort.identifier}, fewer than 10 images) [Data set]."
+    assert part in public
+    assert f"@misc{{{cohort.identifier}," in public
+    assert f"url = {{http://testserver{address}}}" in public
     assert not [item.filename for item in release.items.all() if item.filename in public]
     answer = APIClient().get(reverse("api:cohort", args=[cohort.identifier])).json()
     assert (answer["dataset"], answer["version"]) == ("polcovid", "1.0")
     assert answer["where"] == 'age >= 60 and age <= 90 and sex in ("F")'
     Dataset.objects.update(is_public=False)
     assert Client().get(address).status_code == 404
+
+
+def test_another_condition_of_the_same_digest_gets_a_longer_one(library: Library, release: Release) -> None:
+    person = library.people.researcher()
+    grant(person, library.dataset)
+    taken = cohorts.identifier(release, WOMEN)
+    Cohort.objects.create(release=release, identifier=taken, filters={"sex": ["M"]}, images=1, created_by=person)
+    women = save_cohort(user=person, release=release, filters=WOMEN)
+    assert women.filters == WOMEN
+    assert women.identifier.startswith(taken)
+    assert len(women.identifier) > len(taken)
+    assert save_cohort(user=person, release=release, filters=WOMEN) == women
 
 
 def test_counts_are_for_those_who_may_have_the_table(library: Library, release: Release) -> None:
