@@ -15,7 +15,7 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from accounts import factors, mail, policies
+from accounts import factors, mail, policies, sealing
 from accounts.models import User
 
 PORTAL = "CXR Commons"
@@ -88,6 +88,12 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
             "Your role needs a second factor. Add another one before you remove this one."
         ),
     }
+
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return sealing.unseal(encrypted_text)
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         if not factors.required_of(authenticator.user):

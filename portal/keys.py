@@ -10,6 +10,8 @@ pseudonym.key       HMAC-SHA256 keys of pseudonyms, UIDs and date shifts, one   
                     in hex per line: the current one, then older ones
 names.key           Fernet key of the hospitals' own file names                  web, worker (ZIP files)
 audit.key           HMAC-SHA256 key of the audit trail                           web, worker
+factors.key         Fernet keys of the secrets of second factors, one per line:  web
+                    the current one, then older ones
 =================== ============================================================ =========================
 
 The DICOM listener needs what the web process needs.
@@ -50,6 +52,7 @@ MAKERS: dict[str, Callable[[Path], str]] = {
     "pseudonym.key": lambda _: secrets.token_hex(32),
     "names.key": lambda _: Fernet.generate_key().decode(),
     "audit.key": lambda _: secrets.token_hex(32),
+    "factors.key": lambda _: Fernet.generate_key().decode(),
 }
 
 

@@ -1,19 +1,28 @@
 """The second factor: who has one, and what stays closed without."""
 
+import io
 import re
+import shutil
 import time
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from cryptography.fernet import Fernet
+from django.apps import apps
 from django.conf import LazySettings
 from django.core import mail as outbox
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from accounts import factors, selectors, services
+from accounts import factors, sealing, selectors, services
 from accounts.errors import NotAllowedError
 from accounts.models import User
 from audit.models import Event
@@ -199,3 +208,65 @@ def test_signing_in_asks_for_the_factor_whichever_way_it_begins(world: World) ->
     answer = by_code.post(reverse("account_confirm_login_code"), {"code": mailed[1]})
     assert answer["Location"] == reverse("mfa_authenticate")
     assert "_auth_user_id" not in by_code.session
+
+
+@pytest.fixture
+def key_file(settings: LazySettings, tmp_path: Path) -> Path:
+    """A keys folder of the test's own; returns its factors.key."""
+    settings.CXR_KEYS_DIR = Path(shutil.copytree(settings.CXR_KEYS_DIR, tmp_path / "keys"))
+    return settings.CXR_KEYS_DIR / "factors.key"
+
+
+def _stored(user: User) -> list[str]:
+    rows = Authenticator.objects.filter(user=user).order_by("type")
+    return [row.data.get("seed") or row.data["secret"] for row in rows]
+
+
+def _plain_factors(user: User) -> tuple[str, list[str]]:
+    """As rows were before they were sealed; returns the secret and the recovery codes."""
+    secret = generate_totp_secret()
+    Authenticator.objects.create(user=user, type="totp", data={"secret": secret})
+    row = Authenticator.objects.create(user=user, type="recovery_codes", data={"seed": "ab" * 40, "used_mask": 0})
+    return secret, list(RecoveryCodes(row).generate_codes())
+
+
+def test_secrets_and_seeds_lie_sealed_in_the_database(people: People) -> None:
+    user, secret = people.researcher(), generate_totp_secret()
+    app, codes = TOTP.activate(user, secret), RecoveryCodes.activate(user)
+    assert all(sealing.is_sealed(text) for text in _stored(user))
+    assert secret not in str(_stored(user))
+    assert app.validate_code(_code(secret))
+    first, *rest = codes.get_unused_codes()
+    assert codes.validate_code(first)
+    assert codes.get_unused_codes() == rest
+
+
+def test_the_migration_seals_what_was_plain_and_back(people: People) -> None:
+    user = people.researcher()
+    secret, codes = _plain_factors(user)
+    assert TOTP(Authenticator.objects.get(user=user, type="totp")).validate_code(_code(secret)), "before it ran"
+    migration = import_module("accounts.migrations.0011_seal_factors")
+    plain = _stored(user)
+    migration.seal(apps, None)
+    assert all(sealing.is_sealed(text) for text in _stored(user))
+    assert RecoveryCodes(Authenticator.objects.get(user=user, type="recovery_codes")).generate_codes() == codes
+    migration.unseal(apps, None)
+    assert _stored(user) == plain
+
+
+def test_keys_rotate_line_by_line(people: People, key_file: Path) -> None:
+    user, secret, old = people.researcher(), generate_totp_secret(), key_file.read_text()
+    app = TOTP.activate(user, secret).instance
+    new = Fernet.generate_key().decode()
+    key_file.write_text(f"{new}\n{old}")
+    assert TOTP(app).validate_code(_code(secret)), "an older line still opens"
+    call_command("seal_factors", stdout=io.StringIO())
+    assert Event.objects.get(action="keys.rotated").data == {"key": "factors", "rows": 1}
+    key_file.write_text(new)
+    assert sealing.unseal(_stored(user)[0]) == secret
+    key_file.write_text(old)
+    with pytest.raises(ImproperlyConfigured, match="taken away"):
+        sealing.unseal(_stored(user)[0])
+    key_file.unlink()
+    with pytest.raises(ImproperlyConfigured, match="is missing"):
+        TOTP.activate(people.researcher(), secret)

@@ -98,10 +98,10 @@ def test_each_service_gets_only_its_keys(services: dict[str, dict[str, Any]]) ->
     keys = {name: sources & set(MAKERS) for name, sources in mounted.items()}
     assert keys == {
         "web": set(MAKERS) - {"quarantine.key"},
-        "worker": set(MAKERS),
-        "dicom": set(MAKERS) - {"quarantine.key"},
+        "worker": set(MAKERS) - {"factors.key"},
+        "dicom": set(MAKERS) - {"quarantine.key", "factors.key"},
         "beat": {"django.key"},
-        "migrate": {"django.key"},
+        "migrate": {"django.key", "factors.key"},
         "nginx": set(),
         "keys": set(),
         "database": set(),
