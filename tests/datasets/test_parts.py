@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import time
 import zipfile
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.files.storage import storages
+from django.db import connection, transaction
 from django.utils import timezone, translation
 
 from accounts import services as access
@@ -20,6 +23,7 @@ from datasets.parts import cut
 from datasets.selectors.holding import archives_holding
 from datasets.services.building import discard_files
 from tests.datasets.library import Library, content, new_file
+from tests.people import People
 
 SIZE = 1000  # bytes of an image of these tests
 
@@ -203,6 +207,51 @@ def test_the_bytes_are_those_of_every_machine(library: Library, monkeypatch: pyt
     found = dict(release.archives.exclude(filename__endswith="MD5SUMS").values_list("filename", "sha256"))
     stable = {name: sha256 for name, sha256 in found.items() if not name.endswith((".xlsx", ".parquet", "256SUMS"))}
     assert {name.removeprefix("polcovid-1.0-"): sha256[:16] for name, sha256 in stable.items()} == GOLDEN
+
+
+class _Undo(Exception):
+    """Ends a transaction that leaves nothing."""
+
+
+def _built_on(people: People, monkeypatch: pytest.MonkeyPatch, first_id: int, zone: str, mask: int, late: float) -> Any:
+    """SHA-256 of every file of a release by name, as built where ids begin with `first_id`, in a time zone, under a
+    umask and by a clock that is `late` (seconds)."""
+    found: dict[str, str] = {}
+    now, before = time.time, os.umask(mask)
+    try:
+        with monkeypatch.context() as patched, transaction.atomic():
+            patched.setenv("TZ", zone)
+            patched.setattr(time, "time", lambda: now() + late)
+            time.tzset()
+            if connection.vendor == "sqlite":  # the sequences of PostgreSQL go on whatever is undone
+                tables = "SELECT name, %s FROM sqlite_master WHERE sql LIKE '%%AUTOINCREMENT%%'"
+                connection.cursor().execute(f"INSERT INTO sqlite_sequence (name, seq) {tables}", [first_id])
+            library = Library(people)
+            for number, class_id in enumerate((1, 2, 1, 3)):
+                library.add(class_id, key=str(number % 3), deid_report={"profile": "p", "kept": [], "options": ["1"]})
+            release = library.order()
+            Release.objects.filter(pk=release.pk).update(created_at=datetime(2026, 1, 31, 23, 30, tzinfo=UTC))
+            for archive in release.archives.order_by("filename" if late > 1 else "pk"):
+                services.build_archive(archive.pk, "t")
+            for archive in release.archives.filter(status=Archive.Status.PENDING):
+                services.build_archive(archive.pk, "t")
+            found.update(release.archives.values_list("filename", "sha256"))
+            with zipfile.ZipFile(io.BytesIO(content(release.archives.get(filename__endswith=".xlsx")))) as book:
+                assert b">1980-01-01T00:00:00Z<" in book.read("docProps/core.xml")
+            raise _Undo
+    except _Undo:
+        return found
+    finally:
+        os.umask(before)
+        time.tzset()
+
+
+def test_every_file_is_the_same_on_another_machine(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = _built_on(people, monkeypatch, 1, "Europe/Warsaw", 0o077, 1)
+    there = _built_on(people, monkeypatch, 5000, "Asia/Tokyo", 0o000, 9)
+    assert len(here) == 22
+    assert all(here.values())
+    assert here == there
 
 
 def test_texts_and_checksums_come_with_a_grant_for_any_group(library: Library) -> None:
