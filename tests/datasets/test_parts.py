@@ -225,6 +225,7 @@ def _built_on(people: People, monkeypatch: pytest.MonkeyPatch, first_id: int, zo
             time.tzset()
             if connection.vendor == "sqlite":  # the sequences of PostgreSQL go on whatever is undone
                 tables = "SELECT name, %s FROM sqlite_master WHERE sql LIKE '%%AUTOINCREMENT%%'"
+                connection.cursor().execute("DELETE FROM sqlite_sequence")
                 connection.cursor().execute(f"INSERT INTO sqlite_sequence (name, seq) {tables}", [first_id])
             library = Library(people)
             for number, class_id in enumerate((1, 2, 1, 3)):
