@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import AccessGrant, User
+from accounts.selectors import current_grants
 from audit.services import record
 from datasets.errors import ArchiveGone
 from datasets.models import Archive, Download, Release
@@ -77,7 +78,8 @@ def finish_download(download: Download, bytes_sent: int) -> None:
 
 class Delivery(Iterator[bytes]):
     """The bytes of a download, in chunks of CHUNK. The server closes it at the end or when the client is gone. It ends
-    early, short of what was promised, when the archive is withdrawn: that is looked up every CHECK chunks.
+    early, short of what was promised, when the archive is withdrawn or the grant ends: that is looked up every CHECK
+    chunks.
 
     A class and not a generator: `close` must run even if the server never asked for the first chunk.
     """
@@ -92,7 +94,7 @@ class Delivery(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         self._chunks += 1
-        if self._chunks % CHECK == 0 and not _is_ready(self._download.archive_id):
+        if self._chunks % CHECK == 0 and not self._may_go_on():
             raise StopIteration
         data = self._file.read(min(CHUNK, self._left))
         if not data:
@@ -100,6 +102,10 @@ class Delivery(Iterator[bytes]):
         self._left -= len(data)
         self._handed += len(data)
         return data
+
+    def _may_go_on(self) -> bool:
+        holding = current_grants(self._download.user).filter(pk=self._download.grant_id)
+        return _is_ready(self._download.archive_id) and holding.exists()
 
     def close(self) -> None:
         if self._closed:

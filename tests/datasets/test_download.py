@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken
@@ -72,6 +73,16 @@ def test_the_whole_file(get: Any, world: World, archive: Archive) -> None:
 
 def test_chunks_are_small(get: Any) -> None:
     assert max(len(chunk) for chunk in get().streaming_content) <= 256 * 1024
+
+
+def test_it_ends_where_the_grant_ends(get: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloading, "CHECK", 2)
+    chunks = iter(get().streaming_content)
+    first = next(chunks)
+    world.grant.expires_at = timezone.now()
+    world.grant.save()
+    assert list(chunks) == []
+    assert Download.objects.get().bytes_sent == len(first)
 
 
 @pytest.mark.parametrize(
