@@ -58,7 +58,7 @@ _TYPES = {
     "class_id": "sc:Integer",
     "source_id": "sc:Integer",
 }  # the other columns of these tables are text; a finding is 0 or 1
-_RAW = "The bytes of the file, to be read with a DICOM library."
+_RAW = "The bytes of the file: .dcm to be read with a DICOM library, others with one for pictures."
 
 
 def croissant(facts: Facts, files: Sequence[File]) -> dict[str, Any]:
@@ -94,30 +94,31 @@ def _object(facts: Facts, file: File) -> dict[str, Any]:
     }
 
 
-def _parts(files: Sequence[File]) -> dict[tuple[str, str, str], list[File]]:
-    """The ZIP files by group or source, content, and ending of the images in them."""
-    found: dict[tuple[str, str, str], list[File]] = defaultdict(list)
+def _parts(files: Sequence[File]) -> dict[tuple[str, str], list[File]]:
+    """The ZIP files by group or source and content."""
+    found: dict[tuple[str, str], list[File]] = defaultdict(list)
     for file in files:
-        if file.is_zip and file.part:
-            for ending in file.endings:
-                found[file.part, file.content, ending].append(file)
+        if file.is_zip and file.part and file.endings:
+            found[file.part, file.content].append(file)
     return found
 
 
-def _set_name(part: str, content: str, ending: str) -> str:
-    return f"{part}-{content}-{ending}"
+def _endings(zips: Sequence[File]) -> list[str]:
+    return sorted({ending for file in zips for ending in file.endings})
 
 
 def _file_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
-    for (part, content, ending), zips in _parts(files).items():
-        name = _set_name(part, content, ending)
+    """One for each ZIP file or its parts, whatever the formats in it: of several sets in one ZIP file mlcroissant 1.1
+    joins only the last with the metadata."""
+    for (part, content), zips in _parts(files).items():
+        name, endings = f"{part}-{content}", _endings(zips)
         yield {
             "@type": "cr:FileSet",
             "@id": name,
             "name": name,
             "containedIn": [{"@id": file.name} for file in zips],
-            "encodingFormat": MEDIA_TYPES[ending],
-            "includes": f"{content}/*.{ending}",
+            "encodingFormat": [MEDIA_TYPES[ending] for ending in endings],
+            "includes": [f"{content}/*.{ending}" for ending in endings],
         }
 
 
@@ -134,8 +135,8 @@ def _record_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
             "key": {"@id": f"{name}/filename"},
             "field": [_column(name, of_part, column) for column in of_part.columns],
         }
-    for (part, content, ending), zips in _parts(files).items():
-        name = _set_name(part, content, ending)
+    for (part, content), zips in _parts(files).items():
+        name = f"{part}-{content}"
         covering = tables.get(part) or tables.get("")
         # Regions and masks of a JPEG or DICOM file are PNG files: their names are the image's but for the ending.
         table = covering if content in ("radiographs", "masks") else None
@@ -148,7 +149,7 @@ def _record_sets(files: Sequence[File]) -> Iterator[dict[str, Any]]:
             "key": {"@id": f"{record_set}/filename"},
             "field": [
                 _of_file(record_set, name, "filename", "filename", "sc:Text", table),
-                _content(record_set, name, ending),
+                _content(record_set, name, _endings(zips)),
                 *_joined(record_set, table),
             ],
         }
@@ -186,7 +187,7 @@ def _of_file(
     return field
 
 
-def _content(record_set: str, file_set: str, ending: str) -> dict[str, Any]:
-    data_type = "sc:Text" if ending == DICOM else "sc:ImageObject"
-    field = _of_file(record_set, file_set, "content", "content", data_type)
-    return {**field, "description": _RAW} if ending == DICOM else field
+def _content(record_set: str, file_set: str, endings: Sequence[str]) -> dict[str, Any]:
+    raw = DICOM in endings  # no program of Croissant's opens DICOM
+    field = _of_file(record_set, file_set, "content", "content", "sc:Text" if raw else "sc:ImageObject")
+    return {**field, "description": _RAW} if raw else field

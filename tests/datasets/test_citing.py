@@ -1,6 +1,7 @@
 """Citations and metadata as text: every form is read back by a program that others wrote."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import bibtexparser
@@ -163,25 +164,28 @@ def test_croissant_knows_what_is_in_the_files() -> None:
     record = citing.croissant(facts(), FILES)
     objects = {one["@id"]: one for one in record["distribution"]}
     assert objects["lungs-1.0-A.csv"]["contentUrl"] == ADDRESS
-    assert objects["A-radiographs-dcm"]["containedIn"] == [{"@id": "lungs-1.0-A.zip"}, {"@id": "lungs-1.0-A-2.zip"}]
-    assert objects["A-radiographs-png"]["includes"] == "radiographs/*.png"
+    assert objects["A-radiographs"]["containedIn"] == [{"@id": "lungs-1.0-A.zip"}, {"@id": "lungs-1.0-A-2.zip"}]
+    assert objects["A-radiographs"]["includes"] == ["radiographs/*.dcm", "radiographs/*.png"]
     sets = {one["@id"]: {field["name"]: field["dataType"] for field in one["field"]} for one in record["recordSet"]}
     assert sets["A-metadata"] == {
         **dict.fromkeys(IMAGE_COLUMNS, "sc:Text"),
         **dict.fromkeys(("patient_id", "hospital_id", "age", "class_id"), "sc:Integer"),
         "smoke_packyears": "sc:Float",
     }
-    assert sets["A-radiographs-png-records"]["content"] == "sc:ImageObject"
-    assert sets["A-radiographs-dcm-records"]["content"] == "sc:Text"  # bytes: no program of Croissant's opens DICOM
+    assert sets["A-radiographs-records"]["content"] == "sc:Text"  # bytes: no program of Croissant's opens DICOM
     assert record["version"] == "1.0.0"
 
 
 def test_croissant_of_labels_alone() -> None:
     labels = ("filename", "class_id", "class", "ATELECTASIS", "set")
-    files = [FILES[0], File("lungs-1.0-labels.csv", "metadata", "", "", 50, "3" * 32, "c" * 64, columns=labels)]
+    files = [
+        replace(FILES[0], endings=("png", "jpg")),
+        File("lungs-1.0-labels.csv", "metadata", "", "", 50, "3" * 32, "c" * 64, columns=labels),
+    ]
     sets = {
         one["@id"]: {field["name"]: field["dataType"] for field in one["field"]}
         for one in citing.croissant(facts(), files)["recordSet"]
     }
     assert sets["all-metadata"]["ATELECTASIS"] == "sc:Integer"
-    assert list(sets["A-radiographs-png-records"]) == ["filename", "content", "class_id", "class", "ATELECTASIS", "set"]
+    assert sets["A-radiographs-records"]["content"] == "sc:ImageObject"
+    assert list(sets["A-radiographs-records"]) == ["filename", "content", "class_id", "class", "ATELECTASIS", "set"]

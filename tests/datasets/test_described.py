@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from etils import epath
 from mlcroissant._src.core import constants
 from mlcroissant._src.operation_graph.operations import extract  # noqa: F401  # so that it can be patched by name
+from PIL import Image
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.test import APIClient
 
@@ -21,7 +23,7 @@ from accounts.models import AccessGrant, AccessRequest, ApiToken, Signature, Use
 from accounts.tokens import secret_hash
 from datasets.described import FORMS
 from datasets.models import Archive, Citation, Dataset
-from tests.datasets.library import Library
+from tests.datasets.library import Library, new_file
 from tests.datasets.test_pages import page
 from tests.world import World
 
@@ -162,8 +164,14 @@ def test_mlcroissant_loads_images_with_their_metadata(
     monkeypatch.setattr(
         "mlcroissant._src.operation_graph.operations.extract.EXTRACT_PATH", epath.Path(tmp_path / "extract")
     )
-    for age in (None, 61):
-        library.add(1, demographics={"sex": "F", "age": age, "smoke": "yes", "smoke_packyears": 12.5})
+    jpeg = BytesIO()
+    Image.new("L", (32, 40), 7).save(jpeg, format="JPEG")
+    added: list[tuple[int | None, dict[str, Any]]] = [
+        (None, {}),
+        (61, {"format": "jpeg", "image": new_file(jpeg.getvalue())}),
+    ]
+    for age, more in added:
+        library.add(1, demographics={"sex": "F", "age": age, "smoke": "yes", "smoke_packyears": 12.5}, **more)
     library.publish()
     headers = {"HTTP_AUTHORIZATION": f"Bearer {token(researcher, 'download')}", "HTTP_HOST": live_server.url[7:]}
     record = APIClient().get(reverse("api:described", args=["polcovid", "1.0", "croissant.json"]), **headers).json()
@@ -173,10 +181,10 @@ def test_mlcroissant_loads_images_with_their_metadata(
     assert [row["NORMAL-metadata/age"] for row in rows] == [None, 61]
     assert rows[0]["NORMAL-metadata/smoke_packyears"] == 12.5
     assert rows[0]["NORMAL-metadata/class"] == b"NORMAL"
-    prefix = "NORMAL-radiographs-png-records"
+    prefix = "NORMAL-radiographs-records"
     images = list(dataset.records(prefix))
-    assert [image[f"{prefix}/filename"] for image in images] == [b"Anonymous_7_1_1.png", b"Anonymous_7_2_1.png"]
+    assert [image[f"{prefix}/filename"] for image in images] == [b"Anonymous_7_1_1.png", b"Anonymous_7_2_1.jpg"]
     assert [image[f"{prefix}/age"] for image in images] == [None, 61]
     assert images[0][f"{prefix}/content"].size == (32, 40)
-    (mask, *_others) = dataset.records("NORMAL-lung_masks-png-records")
-    assert mask["NORMAL-lung_masks-png-records/content"].mode == "1"
+    (mask, *_others) = dataset.records("NORMAL-lung_masks-records")
+    assert mask["NORMAL-lung_masks-records/content"].mode == "1"
