@@ -24,7 +24,7 @@ from datasets.errors import DatasetError
 from datasets.models import Dataset, Radiograph, Release, ReleaseItem
 from datasets.quality import quality_row
 from datasets.services.ordering import order_archives
-from datasets.snapshot import CHUNK, Comparison, Difference, Frozen, snapshot
+from datasets.snapshot import CHUNK, Comparison, Difference, Frozen, digest, snapshot
 from imaging.outliers import Distribution, Scale
 
 STEP = 5000  # images that one transaction freezes
@@ -135,15 +135,18 @@ def _begin(release_id: int) -> bool:
         return False
     if release.attempts >= settings.CXR_STAGE_MAX_ATTEMPTS:
         # A killed worker says nothing.
-        release.reason = release.reason or _("Its worker was lost %(count)s times.") % {"count": release.attempts}
-        release.status, release.claimed_until = Release.Status.FAILED, None
-        release.save(update_fields=["status", "reason", "claimed_until"])
-        record("release.failed", about=release, version=release.version, attempts=release.attempts)
+        _fail(release, release.reason or _("Its worker was lost %(count)s times.") % {"count": release.attempts})
         return False
     release.attempts += 1
     release.save(update_fields=["attempts"])
     _hold(release)
     return True
+
+
+def _fail(release: Release, reason: str) -> None:
+    release.status, release.reason, release.claimed_until = Release.Status.FAILED, reason, None
+    release.save(update_fields=["status", "reason", "claimed_until"])
+    record("release.failed", about=release, version=release.version, attempts=release.attempts)
 
 
 @transaction.atomic
@@ -187,10 +190,26 @@ def _finish(release_id: int) -> None:
         record("release.dropped", about=release, version=release.version)
         release.delete()
         return
+    if _is_nothing_new(release):
+        _fail(release, _("There is nothing new: the images and their metadata are those of the last release."))
+        return
     release.freezing, release.claimed_until, release.reason = False, None, ""
     release.save(update_fields=["freezing", "claimed_until", "reason"])
     order_archives(release)
     record("release.frozen", actor=release.created_by, about=release, images=release.items.count())
+
+
+def _is_nothing_new(release: Release) -> bool:
+    """Whether the last release has the same images, word for word and byte for byte."""
+    last = selectors.latest_release(release.dataset)
+    if last is None or last.items.count() != release.items.count():
+        return False
+    frozen = release.items.order_by("pk").values_list("filename", "metadata", "files").iterator(chunk_size=CHUNK)
+    while batch := {name: digest(metadata, files) for name, metadata, files in islice(frozen, CHUNK)}:
+        before = last.items.filter(filename__in=batch).values_list("filename", "metadata", "files")
+        if batch != {name: digest(metadata, files) for name, metadata, files in before}:
+            return False
+    return True
 
 
 def give_sets(dataset: Dataset) -> None:

@@ -136,6 +136,16 @@ def test_nothing_new_is_no_release_of_many_images_either(library: Library, manag
     answer = manager.post(reverse("datasets:publish", args=["polcovid"]), {"version": "1.1", "changes": "None."})
     assert Release.objects.count() == 1
     assert "There is nothing new" in answer.content.decode()
+    again = library.order("1.1")  # by a program
+    freezing.freeze_release(again.pk)
+    again.refresh_from_db()
+    assert (again.status, again.archives.count()) == (Status.FAILED, 0)
+    assert "There is nothing new" in page(manager, again)
+    Radiograph.objects.update(age=30)
+    changed = library.order("1.2")
+    freezing.freeze_release(changed.pk)
+    changed.refresh_from_db()
+    assert (changed.freezing, changed.status) == (False, Status.BUILDING)
 
 
 def test_the_page_offers_to_try_again_although_the_checksums_wait(library: Library, manager: Client) -> None:
