@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import AccountsError
 from accounts.markdown import MAX_CHARACTERS
 from accounts.models import Agreement
-from accounts.services.agreements import MAX_GRACE_DAYS, check_text
+from accounts.services.agreements import MAX_GRACE_DAYS, check_text, check_version
+from accounts.widgets import TextArea
 
 
 class AgreementForm(forms.Form):
@@ -23,7 +24,7 @@ class AgreementForm(forms.Form):
         label=_("Text"),
         max_length=MAX_CHARACTERS,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 24}),
+        widget=TextArea(attrs={"rows": 24}),
         help_text=_("In Markdown: # before a heading, - before a line of a list, **bold**, [words](https://address)."),
     )
     grace_days = forms.IntegerField(
@@ -35,6 +36,7 @@ class AgreementForm(forms.Form):
 
     def __init__(self, *args: Any, replaces: Agreement | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.replaces = replaces
         if replaces is None:
             del self.fields["grace_days"]
             return
@@ -45,6 +47,15 @@ class AgreementForm(forms.Form):
             text=replaces.text,
             grace_days=settings.CXR_AGREEMENT_GRACE_DAYS,
         )
+
+    def clean_version(self) -> str:
+        version: str = self.cleaned_data["version"]
+        code = self.replaces.code if self.replaces else self.cleaned_data.get("code", "")
+        try:
+            check_version(code, version, self.replaces)
+        except AccountsError as error:
+            raise forms.ValidationError(str(error)) from error
+        return version
 
     def clean_text(self) -> str:
         try:

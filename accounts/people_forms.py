@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import institutions, orcid, services
 from accounts.countries import localized
 from accounts.models import Hospital, Institution, User
+from accounts.widgets import TextArea
 
 
 class Datalist(forms.TextInput):
@@ -66,7 +67,7 @@ class PersonForm(forms.Form):
     purpose = forms.CharField(
         label=_("Purpose of use"),
         max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=TextArea(attrs={"rows": 4}),
         help_text=_("What you want to use the radiographs for, in a few sentences. Data managers read it."),
     )
 

@@ -7,13 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import AccessRequest, Content, ReasonTemplate
+from accounts.widgets import TextArea
 
 
 class MessageForm(forms.Form):
     text = forms.CharField(
         label=_("Message"),
         max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=TextArea(attrs={"rows": 3}),
         error_messages={"required": _("Write a message first.")},
     )
 
@@ -50,7 +51,7 @@ class DecisionForm(forms.Form):
         label=_("Reason or question"),
         required=False,
         max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=TextArea(attrs={"rows": 5}),
         help_text=_("The researcher reads it. A refusal and a question need one."),
     )
 
@@ -81,7 +82,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=TextArea(attrs={"rows": 2}),
         help_text=_("The researcher reads it."),
         error_messages={"required": _("Give the reason for revoking. The researcher will read it.")},
     )
@@ -91,4 +92,4 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ReasonTemplate
         fields = ("use", "title", "text", "dataset")
-        widgets = {"text": forms.Textarea(attrs={"rows": 4})}
+        widgets = {"text": TextArea(attrs={"rows": 4})}

@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AccessGrant, Content, User
+from accounts.widgets import TextArea
 from datasets import versions
 from datasets.models import Dataset, DiagnosisGroup
 
@@ -31,14 +32,14 @@ class AccessRequestForm(forms.Form):
         label=_("Purpose of use"),
         max_length=5000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=TextArea(attrs={"rows": 5}),
         help_text=_("What will you find out, who works on it, what will be published?"),
     )
     achieved = forms.CharField(
         label=_("What was done so far"),
         max_length=5000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=TextArea(attrs={"rows": 4}),
         help_text=_("A few sentences: what you found, what is published, what is left to do."),
     )
 
@@ -64,7 +65,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     reviewers = forms.CharField(
         label=_("Reviewers"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        widget=TextArea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
         help_text=_(
             "E-mail addresses of accounts, one per line. They read and decide the requests for this dataset, nothing "
             "else. Without reviewers, requests go to the data managers, who can always decide."
@@ -90,8 +91,8 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
             "grant_days",
         )
         widgets = {
-            "description": forms.Textarea(attrs={"rows": 8}),
-            "citation": forms.Textarea(attrs={"rows": 3}),
+            "description": TextArea(attrs={"rows": 8}),
+            "citation": TextArea(attrs={"rows": 3}),
         }
         help_texts = {
             "kind": _("Radiographs come from hospitals, masks by the command import_masks. It can't be changed later."),
@@ -102,8 +103,9 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].required = False
-        self.fields["access"].required = False
+        for name in ("kind", "access"):  # a program may leave them out; on the page they always have a value
+            self.fields[name].required = False
+            self.fields[name].needed_later = True  # type: ignore[attr-defined]
         if self.instance.pk:
             del self.fields["kind"], self.fields["slug"]
             addresses = self.instance.reviewers.order_by("email").values_list("email", flat=True)
@@ -148,7 +150,7 @@ class PublishForm(forms.Form):
     changes = forms.CharField(
         label=_("What changed"),
         max_length=5000,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=TextArea(attrs={"rows": 5}),
         help_text=_("Researchers read this before they download."),
     )
     validation_percent = forms.IntegerField(

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import orcid
+from accounts.widgets import TextArea
 from datasets import identifiers
 from datasets.models import Citation, Dataset
 
@@ -27,7 +28,7 @@ class CitationForm(forms.Form):
         label=_("Keywords"),
         max_length=1000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=TextArea(attrs={"rows": 2}),
         help_text=_("With commas between."),
     )
     doi = forms.CharField(

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.widgets import TextArea
 from datasets.models import ImageReport, Radiograph, SegmentationEntry, Withdrawal
 
 Image = Radiograph | SegmentationEntry
@@ -22,7 +23,9 @@ class WithdrawForm(forms.Form):
         label=_("Reason"),
         choices=Withdrawal.Reason,
         widget=forms.RadioSelect,
-        help_text=_("Everybody sees it beside the file name. Nobody sees who withdrew it but data managers."),
+        help_text=_(
+            "Everybody sees it, with access beside the file name. Who withdrew it only data managers see."
+        ),
     )
     others = forms.MultipleChoiceField(
         label=_("Other images of this patient"),
@@ -63,7 +66,7 @@ class ReportForm(forms.Form):
     text = forms.CharField(
         label=_("In your words"),
         max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=TextArea(attrs={"rows": 5}),
         help_text=_("Where in the image, and what you see. Do not copy names, dates of birth or numbers into this."),
     )
 
@@ -72,12 +75,12 @@ class AnswerForm(forms.Form):
     answer = forms.CharField(
         label=_("Answer"),
         max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=TextArea(attrs={"rows": 4}),
         help_text=_("The reporter gets it by e-mail, and the report is closed."),
     )
 
 
 class DeprecateForm(forms.Form):
     notice = forms.CharField(
-        label=_("Why this version should no longer be used"), max_length=1000, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Why this version should no longer be used"), max_length=1000, widget=TextArea(attrs={"rows": 3})
     )

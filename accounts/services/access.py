@@ -24,6 +24,7 @@ Status = AccessRequest.Status
 EDITABLE = (Status.DRAFT, Status.MORE_INFORMATION)
 MAX_TEXT = 5000  # characters of a message, a purpose, or what was done
 DAILY_MESSAGES = 20  # of one person about one request in 24 hours: each is an e-mail to the other side
+DAILY_REQUESTS = 5  # that one person sends for one dataset in 24 hours, for the same reason
 _TOO_LONG = _("Write at most %(count)s characters.")
 
 
@@ -112,7 +113,7 @@ def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
     was revoked: somebody decides about those.
 
     Raises `NotAllowedError` before the e-mail address is confirmed and the agreement signed, `AlreadyDoneError` where
-    it was sent already, `AccountsError` while something is missing."""
+    it was sent already, `AccountsError` while something is missing, and after `DAILY_REQUESTS` in 24 hours."""
     if not policies.is_person(user):
         raise NotAllowedError(_("This account is closed."))
     grant = None
@@ -138,6 +139,8 @@ def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
             if not row.achieved:
                 raise AccountsError(_("Say in a few sentences what was done so far."))
         again = row.status == Status.MORE_INFORMATION
+        if not again:
+            _check_pace(row)
         row.status, row.submitted_at = Status.SUBMITTED, timezone.now()
         row.save(update_fields=["status", "submitted_at"])
         record(
@@ -157,6 +160,18 @@ def submit_request(*, request: AccessRequest, user: User) -> AccessGrant | None:
                 mail.send("request_answered" if again else "request_submitted", to=reviewer, access_request=row)
     request.refresh_from_db()
     return grant
+
+
+def _check_pace(row: AccessRequest) -> None:
+    """Whoever asks, withdraws and asks again in a loop sends the reviewers a letter each time."""
+    sent = AccessRequest.objects.filter(
+        user=row.user_id, dataset=row.dataset_id, submitted_at__gt=timezone.now() - timedelta(days=1)
+    )
+    if sent.count() >= DAILY_REQUESTS:
+        raise AccountsError(
+            _("You have sent %(count)s requests for this dataset in 24 hours. Send this one tomorrow.")
+            % {"count": DAILY_REQUESTS}
+        )
 
 
 def _grant_at_once(row: AccessRequest, groups: list[DiagnosisGroup]) -> AccessGrant:
@@ -236,9 +251,10 @@ def withdraw_requests(*, user: User) -> int:
 
 
 def _withdraw(row: AccessRequest) -> None:
+    was = row.status
     row.status, row.decided_at = Status.WITHDRAWN, timezone.now()
     row.save(update_fields=["status", "decided_at"])
-    record("request.withdrawn", actor=row.user, about=row, dataset=row.dataset_id)
+    record("request.withdrawn", actor=row.user, about=row, dataset=row.dataset_id, was=was)
 
 
 def _check_renewal(user: User, dataset: Dataset, grant: AccessGrant) -> None:

@@ -18,6 +18,7 @@ from audit.services import record
 MAX_GRACE_DAYS = 365
 # A second letter goes out this long before the grace period ends, unless the first one is hardly older.
 _LAST_CALL = timedelta(days=7)
+_VERSION_EXISTS = _("This version exists already. Give the new text a new version.")
 
 
 def publish_agreement(
@@ -52,11 +53,9 @@ def publish_agreement(
     now = timezone.now()
     try:
         with transaction.atomic():
-            if replaces is None:
-                if Agreement.objects.filter(code=code).exists():
-                    raise AlreadyDoneError(_("An agreement with this code exists already. Write a new version of it."))
-            else:
+            if replaces is not None:
                 code = _check_replaced(replaces, text).code
+            check_version(code, version, replaces)
             agreement = Agreement.objects.create(
                 code=code,
                 version=version,
@@ -78,9 +77,17 @@ def publish_agreement(
             )
             if replaces is not None:
                 transaction.on_commit(_announce_later, robust=True)
-    except IntegrityError as error:
-        raise AlreadyDoneError(_("This version exists already. Give the new text a new version.")) from error
+    except IntegrityError as error:  # somebody was faster
+        raise AlreadyDoneError(_VERSION_EXISTS) from error
     return agreement
+
+
+def check_version(code: str, version: str, replaces: Agreement | None) -> None:
+    """Raises `AlreadyDoneError` where an agreement of that name cannot be published."""
+    if replaces is None and Agreement.objects.filter(code=code).exists():
+        raise AlreadyDoneError(_("An agreement with this code exists already. Write a new version of it."))
+    if Agreement.objects.filter(code=code, version=version).exists():
+        raise AlreadyDoneError(_VERSION_EXISTS)
 
 
 def check_text(text: str, title: str = "") -> str:

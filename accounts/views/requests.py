@@ -39,10 +39,15 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def request_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     user = cast(User, request.user)
+    asked = get_object_or_404(AccessRequest, pk=pk, user=user)
+    was_draft = asked.status == AccessRequest.Status.DRAFT
     try:
-        services.withdraw_request(request=get_object_or_404(AccessRequest, pk=pk, user=user), user=user)
+        services.withdraw_request(request=asked, user=user)
     except AccountsError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("The request is withdrawn. You can ask again at any time."))
+        if was_draft:
+            messages.success(request, _("The draft is thrown away. You can ask again at any time."))
+        else:
+            messages.success(request, _("The request is withdrawn. You can ask again at any time."))
     return redirect("accounts:profile")

@@ -219,6 +219,9 @@ def test_a_manager_previews_then_publishes(world: World) -> None:
     assert OLD in form
     assert 'value="publish"' not in form
     values = {"title": "DUA", "version": "2", "language": "pl", "text": NEW + "\r\n\r\n<b>x</b>", "grace_days": 10}
+    taken = client.post(url, {**values, "version": world.agreement.version, "action": "preview"})
+    assert "This version exists already" in taken.content.decode()
+    assert 'value="publish"' not in taken.content.decode()
     preview = client.post(url, {**values, "action": "preview"})
     text = preview.content.decode()
     assert "&lt;b&gt;x&lt;/b&gt;" in text

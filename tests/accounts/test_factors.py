@@ -213,8 +213,8 @@ def test_signing_in_asks_for_the_factor_whichever_way_it_begins(world: World) ->
 @pytest.fixture
 def key_file(settings: LazySettings, tmp_path: Path) -> Path:
     """A keys folder of the test's own; returns its factors.key."""
-    settings.CXR_KEYS_DIR = Path(shutil.copytree(settings.CXR_KEYS_DIR, tmp_path / "keys"))
-    return settings.CXR_KEYS_DIR / "factors.key"
+    folder = settings.CXR_KEYS_DIR = Path(shutil.copytree(settings.CXR_KEYS_DIR, tmp_path / "keys"))
+    return folder / "factors.key"
 
 
 def _stored(user: User) -> list[str]:

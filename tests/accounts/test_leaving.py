@@ -84,7 +84,17 @@ def test_the_export_holds_everything_and_no_secret(world: World) -> None:
         f"{name}.json"
         for name in (
             *("account", "email_addresses", "sign_in", "sessions", "tokens", "signatures", "requests", "grants"),
-            *("invitations", "back_office", "audit_trail", "downloads", "reports", "cohorts", "uploads", "pacs"),
+            *(
+                "invitations",
+                "back_office",
+                "audit_trail",
+                "downloads",
+                "reports",
+                "cohorts",
+                "cohort_orders",
+                "uploads",
+                "pacs",
+            ),
         )
     }
     assert rows["account.json"][0]["purpose_of_use"] == "Secret purpose"

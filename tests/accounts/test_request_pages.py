@@ -218,6 +218,12 @@ def test_a_request_is_withdrawn_from_its_page(world: World) -> None:
     assert "The request is withdrawn" in _post(client, url)
     assert "nothing was changed" in _post(client, url)
     assert url not in _page(client, page)
+    draft = _post(client, reverse("datasets:request", args=["example"]), project="Ribs", draft="1")
+    asked = AccessRequest.objects.get(project="Ribs")
+    url = reverse("accounts:request_withdraw", args=[asked.pk])
+    assert url in draft, "thrown away from the form itself"
+    assert "The draft is thrown away" in _post(client, url)
+    assert Event.objects.get(action="request.withdrawn", object_id=str(asked.pk)).data["was"] == "draft"
 
 
 def test_a_manager_sets_the_rules_and_the_reviewers(world: World) -> None:
@@ -245,4 +251,11 @@ def test_a_manager_sets_the_rules_and_the_reviewers(world: World) -> None:
     assert set(world.dataset.reviewers.all()) == {world.curator, world.expired}
     event = Event.objects.get(action="dataset.reviewers")
     assert event.data == {"added": sorted([world.curator.pk, world.expired.pk]), "removed": [world.reviewer.pk]}
+    # Browsers end lines with CR LF: what nobody touched has not changed.
+    Dataset.objects.filter(pk=world.dataset.pk).update(description="One line.\nAnother.")
+    form = client.get(url).context["form"]
+    same = {**values, "description": "One line.\r\nAnother.", "groups-INITIAL_FORMS": 2, "reviewers": ""}
+    assert "Your changes are saved" in _post(client, url, **same)
+    assert Event.objects.filter(action="dataset.changed").latest("number").data["fields"] == []
+    assert [field.name for field in form if field.name in ("kind", "access") and not field.field.needed_later] == []
     assert _client(world.reviewer).get(reverse("accounts:manage_requests")).status_code == 403

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import policies, selectors, services
 from accounts.errors import AccountsError, AlreadyDoneError, NotAllowedError
 from accounts.models import AccessGrant, AccessRequest, ReasonTemplate, User
-from accounts.services.access import DAILY_MESSAGES, MAX_TEXT
+from accounts.services.access import DAILY_MESSAGES, DAILY_REQUESTS, MAX_TEXT
 from audit.models import Event
 from datasets.models import Dataset
 from tests.accounts.conftest import Commit
@@ -209,6 +209,18 @@ def test_messages_and_words_have_limits(world: World, committing: Commit) -> Non
     services.write_message(request=request, author=world.reviewer, text="The other side may.")
     request.messages.update(at=timezone.now() - timedelta(days=1))
     services.write_message(request=request, author=user, text="On the next day.")
+
+
+def test_asking_and_withdrawing_in_a_loop_ends(world: World, committing: Commit) -> None:
+    user = world.granted
+    for _ in range(DAILY_REQUESTS):
+        services.withdraw_request(request=_ask(world, user), user=user)
+    with committing(), pytest.raises(AccountsError, match="in 24 hours"):
+        _ask(world, user)
+    assert _tos() == []
+    _ask(world, world.expired)
+    AccessRequest.objects.filter(user=user).update(submitted_at=timezone.now() - timedelta(days=1))
+    _ask(world, user)
 
 
 @pytest.mark.parametrize("left", [10, -10])

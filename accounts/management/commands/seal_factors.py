@@ -15,6 +15,4 @@ class Command(BaseCommand):
         with transaction.atomic():
             count = sealing.change_rows(Authenticator, sealing.reseal)
             record("keys.rotated", key="factors", rows=count)
-        self.stdout.write(
-            f"Sealed {count} secrets and seeds. Only the first line of factors.key is needed from now on."
-        )
+        self.stdout.write(f"Sealed {count} secrets and seeds. Only the first line of factors.key is needed now.")
