@@ -119,6 +119,8 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
     mine = [file for file in chosen if not file.missing]
     if not mine:
         lacking = ", ".join(sorted({code for file in chosen for code in file.missing}))
+        if lacking == "withdrawn":
+            raise account.Wrong(f"These files were withdrawn; a later version has the rest: {shown(release.dataset)}")
         raise account.Wrong(f"None of these files is yours yet ({lacking}). The dataset's page says what to do.")
     if len(mine) < len(chosen):
         print(f"{len(chosen) - len(mine)} files are not yours and left out (cxr files says why).", file=sys.stderr)
