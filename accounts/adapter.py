@@ -58,9 +58,12 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         """The routes of a provider that nobody configured are not there, instead of failing."""
         try:
-            return super().get_app(request, provider, client_id=client_id)
+            app = super().get_app(request, provider, client_id=client_id)
         except SocialApp.DoesNotExist as error:
             raise Http404 from error
+        if app.provider == "openid_connect":
+            app.settings.setdefault("oauth_pkce_enabled", True)  # RFC 9700, 2.1.1: for every client
+        return app
 
     def get_signup_form_initial_data(self, sociallogin: SocialLogin) -> dict[str, Any]:
         """What the provider tells, for the person to read over; first and last name are one field here."""

@@ -9,5 +9,5 @@ class TextArea(forms.Textarea):
     would differ from the one that is stored."""
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        value = super().value_from_datadict(data, files, name)  # type: ignore[arg-type]
+        value = super().value_from_datadict(data, files, name)
         return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
