@@ -28,6 +28,7 @@ from datasets.digests import Digested
 from datasets.errors import DatasetError, LibraryFault
 from datasets.models import Archive, Release
 from datasets.services.ordering import enqueue
+from datasets.services.telling import forget_failure, tell_of_failure
 
 PROGRESS_SECONDS = 2  # between two notes of how far a file is
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def retry_archive(*, manager: User, archive: Archive) -> None:
     archive.claimed_by, archive.claimed_until = "", _lease_end()
     archive.save()
     enqueue(archive)
+    forget_failure(archive.release)
     record("archive.retried", actor=manager, about=archive, release=archive.release_id)
 
 
@@ -281,6 +283,8 @@ def _set_failed(archive: Archive, reason: str) -> None:
     archive.claimed_by, archive.claimed_until = "", None
     archive.save(update_fields=["status", "reason", "claimed_by", "claimed_until"])
     record("archive.failed", about=archive, release=archive.release_id, attempts=archive.attempts)
+    if archive.cohort_id is None:
+        tell_of_failure(archive.release)
 
 
 @transaction.atomic

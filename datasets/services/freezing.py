@@ -24,6 +24,7 @@ from datasets.errors import DatasetError
 from datasets.models import Dataset, Radiograph, Release, ReleaseItem
 from datasets.quality import quality_row
 from datasets.services.ordering import order_archives
+from datasets.services.telling import forget_failure, tell_of_failure
 from datasets.snapshot import CHUNK, Comparison, Difference, Frozen, digest, snapshot
 from imaging.outliers import Distribution, Scale
 
@@ -90,6 +91,7 @@ def retry_freezing(*, manager: User, release: Release) -> None:
     row.save(update_fields=["status", "attempts", "reason"])
     _hold(row)
     enqueue(row)
+    forget_failure(row)
     record("release.retried", actor=manager, about=row, version=row.version)
 
 
@@ -147,6 +149,7 @@ def _fail(release: Release, reason: str) -> None:
     release.status, release.reason, release.claimed_until = Release.Status.FAILED, reason, None
     release.save(update_fields=["status", "reason", "claimed_until"])
     record("release.failed", about=release, version=release.version, attempts=release.attempts)
+    tell_of_failure(release)
 
 
 @transaction.atomic

@@ -1,14 +1,18 @@
-"""Mails about withdrawn images, to exactly those who downloaded an archive that held one."""
+"""Mails about withdrawn images, to exactly those who downloaded an archive that held one; and about releases that
+failed, to who made them."""
+
+from typing import Any
 
 from django.db import transaction
 
 from accounts.mail import send
 from accounts.models import Notice, User
 from audit.services import record
-from datasets.models import Withdrawal
+from datasets.models import Release, Withdrawal
 from datasets.selectors.holding import holders
 
 NOTICE = "images_withdrawn"
+FAILED = "release_failed"
 
 
 def tell_downloaders(withdrawal: Withdrawal) -> int:
@@ -27,3 +31,19 @@ def _tell(withdrawal: Withdrawal, user: User) -> bool:
         send("images_withdrawn", to=user, withdrawal=withdrawal)
         record("withdrawal.told", about=withdrawal, user=user.pk)
     return new
+
+
+def tell_of_failure(release: Release) -> None:
+    """Once, however much of it fails, until it is tried again. Within the caller's transaction."""
+    _notice, new = Notice.objects.get_or_create(**_failure(release))
+    if new and release.created_by.closed_at is None:
+        send("release_failed", to=release.created_by, release=release)
+
+
+def forget_failure(release: Release) -> None:
+    """It is tried again: the next failure is news."""
+    Notice.objects.filter(**_failure(release)).delete()
+
+
+def _failure(release: Release) -> dict[str, Any]:
+    return {"kind": FAILED, "object_type": release._meta.label_lower, "object_id": str(release.pk)}

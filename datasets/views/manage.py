@@ -26,7 +26,8 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
         masks=Count("entries"),  # a dataset has either
     ).prefetch_related("groups", "releases")
     rows = [(dataset, selectors.newest_first(dataset.releases.all())) for dataset in datasets]
-    context = {"datasets": rows, "open_reports": open_reports()}
+    stuck = set(Archive.of_release.filter(status=Archive.Status.FAILED).values_list("release", flat=True))
+    context = {"datasets": rows, "stuck": stuck, "open_reports": open_reports()}
     return render(request, "datasets/manage_list.html", context)
 
 

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.contrib.messages import get_messages
+from django.core import mail
 from django.core.files.storage import storages
 from django.test import Client
 from django.urls import reverse
 
+from accounts.tasks import send_mail
 from audit.models import Event
 from datasets import services
 from datasets.models import Archive, Radiograph, Release
@@ -156,11 +158,38 @@ def test_the_page_offers_to_try_again_although_the_checksums_wait(library: Libra
         services.build_archive(archive.pk, "t")
     shown = page(manager, release)
     assert "Anonymous_7_1_1.png is missing from the library." in shown
+    assert "status-danger" in manager.get(reverse("datasets:manage")).content.decode()
     assert 'id="retry"' in shown
     assert "every 2s" not in shown, "nothing goes on by itself"
     manager.post(f"/manage/releases/{release.pk}/")
     assert not release.archives.filter(status=Archive.Status.FAILED).exists()
     assert 'id="retry"' not in page(manager, release)
+
+
+def test_who_made_it_is_told_once_until_it_is_tried_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(send_mail, "delay", send_mail)
+    image = library.add()
+    release = library.order()
+    for name in (image.file.name, image.masks.get().file.name):
+        storages["library"].delete(str(name))
+
+    def build() -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            for archive in release.archives.all():
+                services.build_archive(archive.pk, "t")
+
+    build()
+    assert release.archives.filter(status=Archive.Status.FAILED).count() == 2
+    (message,) = mail.outbox
+    assert message.to == [library.manager.email]
+    assert "Version 1.0 of POLCOVID radiographs could not be finished" in message.subject
+    assert f"/manage/releases/{release.pk}/" in message.body
+    for archive in release.archives.filter(status=Archive.Status.FAILED):
+        services.retry_archive(manager=library.manager, archive=archive)
+    build()
+    assert len(mail.outbox) == 2
 
 
 def test_two_managers_try_again_at_once(library: Library, manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
