@@ -36,6 +36,7 @@ class Line:
     cells: list[Cell]
     total: int
     number: int | None = None  # of a hospital
+    english: str = ""  # its name
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ Numbers = dict[str, Counter[float]]
 def statistics(release: Release) -> Statistics:
     """The statistics of a release, in six queries the first time, then in one (was an image withdrawn?) for a day."""
     least = release.dataset.least_cell
-    key = cache_key(f"statistics2:{least}", release)
+    key = cache_key(f"statistics3:{least}", release)
     found: Statistics | None = cache.get(key)
     if found is None:
         found = _statistics(release, least)
@@ -112,7 +113,7 @@ def statistics(release: Release) -> Statistics:
 
 
 def _statistics(release: Release, least: int) -> Statistics:
-    counts = _counts(release, "hospital_id", "hospital")
+    counts = _counts(release, "hospital_id", "hospital", "hospital_eng")
     numbered = {(int(class_id or 0), label) for (class_id, label, *_), _count in counts}
     classes = [label for _number, label in sorted(numbered)]
     hospitals, pooled = _hospitals(classes, counts, least)
@@ -174,9 +175,9 @@ def _described(known: Numbers, missing: Counter[str], least: int) -> list[Descri
 def _hospitals(classes: list[str], counts: list[tuple[tuple[str, ...], int]], least: int) -> tuple[Table, int]:
     """The classes by hospital. Hospitals with a small count share one line, with the next smallest ones until no count
     of that line is small."""
-    by_hospital: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    for (_class_id, label, number, hospital), count in counts:
-        by_hospital[int(number or 0), hospital][label] += count
+    by_hospital: dict[tuple[int, str, str], Counter[str]] = defaultdict(Counter)
+    for (_class_id, label, number, hospital, english), count in counts:
+        by_hospital[int(number or 0), hospital, english][label] += count
     shared: Counter[str] = Counter()
     pooled = sorted(key for key in by_hospital if _small(by_hospital[key], least))
     others = sorted((key for key in by_hospital if key not in pooled), key=lambda key: by_hospital[key].total())
@@ -185,7 +186,10 @@ def _hospitals(classes: list[str], counts: list[tuple[tuple[str, ...], int]], le
     while pooled and others and (len(pooled) == 1 or _small(shared, least)):
         pooled.append(others.pop(0))
         shared.update(by_hospital[pooled[-1]])
-    lines = [_line(key[1], [by_hospital[key][label] for label in classes], key[0]) for key in sorted(others)]
+    lines = [
+        replace(_line(key[1], [by_hospital[key][label] for label in classes]), number=key[0], english=key[2])
+        for key in sorted(others)
+    ]
     if pooled:
         whole = [] if _small(shared, least) else [shared[label] for label in classes]
         lines.append(replace(_line(POOLED, whole), total=shared.total()))
@@ -208,10 +212,10 @@ def _class_line(label: str, counts: Counter[str], values: tuple[str, ...], least
     return replace(_line(label, cells), total=counts.total())
 
 
-def _line(label: str, counts: list[int], number: int | None = None) -> Line:
+def _line(label: str, counts: list[int]) -> Line:
     total = sum(counts)
     cells = [Cell(count, 100 * count / total if total else 0.0) for count in counts]
-    return Line(label, cells, total, number)
+    return Line(label, cells, total)
 
 
 def _histogram(ages: Numbers, least: int) -> Histogram:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from datasets.models.collection import Sex, Smoking
 from datasets.selectors.statistics import POOLED, UNKNOWN, Described, Statistics, Table
@@ -94,9 +94,10 @@ def _share(count: int, percent: float) -> str:
 
 def _hospitals(found: Statistics) -> Shown:
     table = found.hospitals
+    reads_english = (get_language() or "").startswith("en")
     rows = []
     for line in table.lines:
-        label = line.label or "–"
+        label = (line.english if reads_english else "") or line.label or "–"
         if line.label == POOLED:
             label = ngettext("%(count)d hospital together", "%(count)d hospitals together", found.pooled)
             label %= {"count": found.pooled}

@@ -14,11 +14,13 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from scipy import stats
 
 from datasets import selectors
 from datasets.models import Dataset, Release, ReleaseItem
 from datasets.selectors.statistics import POOLED
+from datasets.statistics import present
 from imaging.statistics import compare, summarise
 from tests.datasets.library import Library
 from tests.datasets.test_pages import page
@@ -41,6 +43,9 @@ def test_counts_are_of_what_was_frozen(library: Library) -> None:
         ("Drugi", [0, 1], 1),
     ]
     assert (table.totals, table.total) == ([5, 2], 7)
+    for language, name in (("en", "Second"), ("pl", "Drugi")):
+        with translation.override(language):
+            assert present(found).hospitals.rows[1][0] == name
     assert [(line.label, [cell.count for cell in line.cells]) for line in found.sex.lines] == [
         ("NORMAL", [5, 0, 0]),
         ("COVID-19", [0, 1, 1]),
