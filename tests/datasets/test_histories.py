@@ -21,14 +21,17 @@ from accounts import services
 from accounts.errors import AccountsError
 from accounts.models import AccessGrant, AccessRequest, Agreement, User
 from accounts.services.leaving import close_account
-from datasets.models import Archive, Dataset, DiagnosisGroup, Download, Release
-from datasets.policies import downloadable, may_download
+from datasets.models import Archive, Cohort, CohortOrder, Dataset, DiagnosisGroup, Download, Release
+from datasets.policies import Standing, downloadable, may_download, may_order
 from tests.people import People
 from tests.world import ARCHIVE_BYTES
 
 EVER = datetime(2100, 1, 1, tzinfo=UTC)
+COHORT = -1  # an archive of a cohort that has images of group 0 alone: they, and the table of both, are needed
 # Group (0, 1, None: both) and content of the archives, and which content a grant has to name for each.
-ARCHIVES = [(0, "radiographs"), (0, "lung_masks"), (1, "lung_regions"), (1, "quality"), (None, "masks")]
+ARCHIVES = [
+    (0, "radiographs"), (0, "lung_masks"), (1, "lung_regions"), (1, "quality"), (None, "masks"), (COHORT, "lung_masks")
+]  # fmt: skip
 OPENED_BY = {"radiographs": "originals", "lung_masks": "masks", "masks": "masks", "lung_regions": "regions"}
 PEOPLE = 2
 
@@ -93,10 +96,14 @@ class History:
             dataset=self.dataset, version="1.0", status="published", created_by=self.manager, published_at=Clock.at
         )
         path = storages["archives"].save("a.zip", ContentFile(ARCHIVE_BYTES))
+        self.cohort = Cohort.objects.create(
+            release=release, identifier="c", filters={}, images=1, created_by=self.manager
+        )
         for number, (group, content) in enumerate(ARCHIVES):
-            Archive.objects.create(
+            archive = Archive.objects.create(
                 release=release,
-                group=None if group is None else self.groups[group],
+                group=self.groups[group] if group in (0, 1) else None,
+                cohort=self.cohort if group == COHORT else None,
                 content=content,
                 filename=f"{number}.zip",
                 file=path,
@@ -104,7 +111,10 @@ class History:
                 sha256=f"{number:064}",
                 status="ready",
             )
-        self.archives = list(Archive.objects.order_by("filename"))
+            if group == COHORT:
+                order = CohortOrder.objects.create(archive=archive, by=self.people[0].user)
+                order.groups.set(self.groups[:1])
+                order.people.set(someone.user for someone in self.people)
 
     # The model.
 
@@ -118,14 +128,8 @@ class History:
 
     def may(self, someone: Someone, number: int) -> bool:
         group, content = ARCHIVES[number]
-        needed = {0, 1} if group is None else {group}
-        opened_by = OPENED_BY.get(content)
-        covered = {
-            covered
-            for grant in someone.grants.values()
-            if grant.holds(Clock.at) and (opened_by is None or opened_by in grant.contents)
-            for covered in grant.groups
-        }
+        needed = {0, 1} if group is None else {0 if group == COHORT else group}
+        covered = self.covered(someone, OPENED_BY.get(content))
         return (
             not someone.closed
             and someone.confirmed
@@ -133,7 +137,16 @@ class History:
             and self.has_signed(someone)
             and (someone.factor or not self.dataset.requires_mfa)
             and needed <= covered
+            and (group != COHORT or self.covered(someone, None) == {0, 1})
         )
+
+    def covered(self, someone: Someone, opened_by: str | None) -> set[int]:
+        return {
+            covered
+            for grant in someone.grants.values()
+            if grant.holds(Clock.at) and (opened_by is None or opened_by in grant.contents)
+            for covered in grant.groups
+        }
 
     def request(self, someone: Someone) -> AccessRequest:
         return AccessRequest.objects.get(user=someone.user, status__in=AccessRequest.UNFINISHED)
@@ -291,6 +304,9 @@ class History:
         archives = list(Archive.objects.select_related("release__dataset__agreement").order_by("filename"))
         expected = [self.may(someone, place) for place in range(len(archives))]
         assert [may_download(user, archive).allowed for archive in archives] == expected
+        cohort = Cohort.objects.select_related("release__dataset__agreement").get(pk=self.cohort.pk)
+        standing = Standing(user, cohort.release.dataset)
+        assert may_order(standing, cohort, [self.groups[0].pk], "lung_masks").allowed == expected[COHORT]
         listed = set(downloadable(user).values_list("filename", flat=True))
         assert listed == {archive.filename for archive, allowed in zip(archives, expected, strict=True) if allowed}
         self.download(someone, user, archives[number], allowed=expected[number])
