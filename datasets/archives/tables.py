@@ -1,6 +1,7 @@
 """The tables of a release, row by row from what it froze."""
 
 from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from django.db import connection
@@ -37,7 +38,9 @@ def write_table(archive: Archive, file: IO[bytes], alive: Alive, *, tmpdir: str)
         for line in csv_lines((item.quality for item in items(archive, alive)), QUALITY_COLUMNS):
             file.write(line)
     elif archive.filename.endswith(".xlsx"):
-        write_xlsx(file, rows(archive, alive), columns(archive), tmpdir=tmpdir)
+        # What is left of the sheets goes with it, also where the work is stopped.
+        with TemporaryDirectory(dir=tmpdir) as folder:
+            write_xlsx(file, rows(archive, alive), columns(archive), tmpdir=folder)
     elif archive.filename.endswith(".parquet"):
         wanted = columns(archive)
         if of_masks(archive):

@@ -1,6 +1,7 @@
 """What killed workers left behind: files among the archives that no row names, and half-written tables."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -62,13 +63,17 @@ def _delete_orphan(storage: Storage, path: str, pk: str, before: datetime) -> bo
 
 
 def _tidy_temporary(before: datetime) -> int:
-    """The sheets of workbooks that were never closed, in the folder where archives grow."""
+    """Sheets of workbooks that were never closed, in the folder where archives grow."""
     deleted = 0
     for path in (Path(settings.CXR_VAR) / "tmp").glob("*"):
         try:
-            if path.is_file() and datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) > before:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
                 path.unlink()
-                deleted += 1
+            deleted += 1
         except FileNotFoundError:  # it was being used, and is gone now
             continue
     return deleted

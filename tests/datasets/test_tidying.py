@@ -1,5 +1,6 @@
 """What killed workers left goes; what any row names, what a build may be writing, and what is not ours stays."""
 
+import io
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,7 @@ from django.core.files.storage import storages
 
 from audit.models import Event
 from datasets import services, tasks
+from datasets.archives import tables
 from datasets.models import Archive
 from datasets.services import building, order_cohort, save_cohort
 from tests.datasets.holders import grant
@@ -62,10 +64,31 @@ def test_in_a_folder(library: Library, settings: LazySettings) -> None:
 def test_a_workbook_that_was_never_closed_goes_some_day(settings: LazySettings, tmp_path: Path) -> None:
     settings.CXR_VAR = tmp_path
     old, young = tmp_path / "tmp" / "tmpold", tmp_path / "tmp" / "tmpyoung"
-    old.parent.mkdir()
-    for path in (old, young):
-        path.write_bytes(b"<row>61</row>")
-    os.utime(old, (1, 1))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "sheet").write_bytes(b"<row>61</row>")
+        file = folder.with_suffix(".png")
+        file.write_bytes(b"copy")
+    for path in (old, old.with_suffix(".png")):
+        os.utime(path, (1, 1))
     tasks.tidy()
-    assert (old.exists(), young.exists()) == (False, True)
-    assert Event.objects.get(action="archives.tidied").data == {"files": 0, "temporary": 1}
+    assert {path.name for path in old.parent.iterdir()} == {"tmpyoung", "tmpyoung.png"}
+    assert Event.objects.get(action="archives.tidied").data == {"files": 0, "temporary": 2}
+
+
+def test_a_workbook_that_is_stopped_leaves_no_sheet(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    library.add()
+    book = library.order().archives.get(filename__endswith=".xlsx")
+
+    class Stopped(Exception):
+        pass
+
+    def stop() -> None:
+        assert [path for path in folder.rglob("*") if path.is_file()]
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        tables.write_table(book, io.BytesIO(), stop, tmpdir=str(folder))
+    assert list(folder.iterdir()) == []
