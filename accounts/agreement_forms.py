@@ -31,7 +31,7 @@ class AgreementForm(forms.Form):
         label=_("The version before counts for (days)"),
         min_value=0,
         max_value=MAX_GRACE_DAYS,
-        help_text=_("Whoever signed it keeps the access for so long and is asked by e-mail to sign the new one."),
+        help_text=_("Whoever signed it keeps access for that long and is asked by e-mail to sign the new one."),
     )
 
     def __init__(self, *args: Any, replaces: Agreement | None, **kwargs: Any) -> None:

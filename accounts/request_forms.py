@@ -30,7 +30,7 @@ class DecisionForm(forms.Form):
         queryset=None,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Untick what shall not be granted."),
+        help_text=_("Untick what should not be granted."),
     )
     contents = forms.MultipleChoiceField(label=_("Files to grant"), required=False, widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(

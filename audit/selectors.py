@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from audit.actions import DETAILS, HIDDEN, meaning
 from audit.models import Event
 
-PAGE = 100
+PAGE = 50
 # What became of a thing goes on under another name: the file of a hospital is a radiograph once it is accepted.
 _LATER_NAMES = {("intake.uploadedfile", "radiograph_id", "datasets.radiograph")}
 IMAGES = ("intake.uploadedfile", "datasets.radiograph")

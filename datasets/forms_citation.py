@@ -41,7 +41,7 @@ class CitationForm(forms.Form):
         label=_("Least count in public statistics"),
         min_value=0,
         max_value=100,
-        help_text=_("0 tells every count. With 5, small hospitals share a line and small splits are left out."),
+        help_text=_("0 shows every count. With 5, small hospitals share a line and small splits are left out."),
     )
 
     def clean_keywords(self) -> list[str]:

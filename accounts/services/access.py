@@ -261,7 +261,7 @@ def _check_renewal(user: User, dataset: Dataset, grant: AccessGrant) -> None:
     if grant.user_id != user.pk or grant.dataset_id != dataset.pk:
         raise NotAllowedError(_("You can renew only your own access."))
     if not selectors.is_renewable(grant):
-        raise AccountsError(_("This access can't be renewed: it was ended or renewed already. Ask anew."))
+        raise AccountsError(_("This access can't be renewed: it was ended or renewed already. Ask again."))
     if not selectors.is_near_its_end(grant):
         raise AccountsError(
             _("Access can be renewed in the last %(days)s days before its end; this one is not there yet.")

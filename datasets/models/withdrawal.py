@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from datasets.models.collection import Dataset, Radiograph
 from datasets.models.release import ReleaseItem
@@ -22,7 +23,7 @@ class ImageReport(models.Model):
         OTHER = "other", _("something else")
 
     class Status(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", pgettext_lazy("report", "open")
         CLOSED = "closed", _("answered")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="reports")

@@ -45,7 +45,7 @@ def actions(client: Client, **query: Any) -> list[str]:
 def test_events_are_told_in_words(client: Client, manager: User, people: People) -> None:
     record("person.changed", actor=manager, about=people.researcher(), fields=["name", "country"], complete=True)
     page = client.get(reverse("audit:events")).content.decode()
-    for words in ("Mona Manager", "changed the own details", "name, country", "<dd>yes</dd>"):
+    for words in ("Mona Manager", "changed their own details", "name, country", "<dd>yes</dd>"):
         assert words in page
     with translation.override("pl"):
         assert client.get(reverse("audit:events"), headers={"accept-language": "pl"}).status_code == 200
