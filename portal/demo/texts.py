@@ -14,10 +14,10 @@ DESCRIPTION = "\n\n".join(
         "de-identified, segmented, assessed, judged and released as any other file would be.",
     ]
 )
-CITATION = "CXR Commons: Demo chest radiographs, version 1.0. Drawn phantoms, 2026."
+CITATION = "CXR Commons: Demo chest radiographs. Drawn phantoms, 2026."
 MASKS_SLUG = "demo-masks"
 MASKS_TITLE = "Demo lung masks"
-MASKS_CITATION = "CXR Commons: Demo lung masks, version 1.0. Drawn phantoms, 2026."
+MASKS_CITATION = "CXR Commons: Demo lung masks. Drawn phantoms, 2026."
 MASKS_SUMMARY = "Outlines of drawn lungs from two invented sources; one of them lets its images go along."
 AGREEMENT = "\n\n".join(
     [
