@@ -7,6 +7,8 @@ import cxr
 import numpy as np
 import pytest
 from cxr.account import Wrong
+from cxr.catalogue import RemoteFile
+from cxr.download import of_groups
 from cxr.holding import Holding
 from django.core.files.storage import storages
 
@@ -75,3 +77,23 @@ def test_only_the_group_and_the_version_that_are_asked_for(folder: Path) -> None
         assert len(images) == 0, "its ZIP files are not there"
     with pytest.raises(Wrong, match="not offline"):
         cxr.load("cohort:x", folder, offline=True)
+
+
+def test_a_group_without_a_table_of_its_own_comes_with_the_table_of_all() -> None:
+    files = [
+        RemoteFile(name, name, content, group, 1, "", ())
+        for name, content, group in (
+            ("a.zip", "radiographs", "A"),
+            ("a.csv", "metadata", "A"),
+            ("b.zip", "radiographs", "B"),
+            ("labels.csv", "metadata", ""),
+            ("quality.csv", "quality", ""),
+        )
+    ]
+    for groups, expected in (
+        ({"a"}, ["a.zip", "a.csv"]),
+        ({"b"}, ["b.zip", "labels.csv"]),
+        ({"c"}, []),
+        (set(), [file.name for file in files]),
+    ):
+        assert [file.name for file in of_groups(files, groups)] == expected

@@ -105,11 +105,11 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
     options.dataset = f"{release.dataset}@{release.version}"
     groups = {release.classes.get(group, group).casefold() for group in options.group}
     contents = {content.casefold() for content in options.content}
+    fitting = of_groups(release.files, groups)
     chosen = [
         file
-        for file in release.files
-        if (not groups or file.group.casefold() in groups)
-        and (not contents or file.content.casefold() in contents)
+        for file in fitting
+        if (not contents or file.content.casefold() in contents)
         and (not options.file or any(fnmatchcase(file.name, pattern) for pattern in options.file))
     ]
     if not chosen:
@@ -130,22 +130,15 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
         status = _fetch(portal, holding, mine, options.jobs, label)
         wanted: Callable[[str], bool] | None = (lambda _name: True) if options.extract else None
     else:
-        of_images = [
-            file
-            for file in release.files
-            if file.content == "metadata"
-            and file.name.endswith(".csv")
-            and (not groups or not file.group or file.group.casefold() in groups)
-        ]
-        tables = [file for file in of_images if not file.missing]
-        if others := sorted({file.group for file in of_images if file.missing and file.group}):
+        tables = [file for file in fitting if _is_table(file) and not file.missing]
+        if others := sorted({file.group for file in fitting if _is_table(file) and file.missing and file.group}):
             print(f"Not yours, and left out: {shown(', '.join(others))}.", file=sys.stderr)
         status = _fetch(portal, holding, tables, options.jobs, f"{label} (metadata)")
         if status != _ALL:
             return status
         rows = read_rows(holding.path(safe_name(file.name)) for file in tables)
-        stems, of_groups = _matching(options.where, [row for row in rows if is_of(row, groups)])
-        mine = [file for file in mine if file.name.endswith(".zip") and (not file.group or file.group in of_groups)]
+        stems, having = _matching(options.where, [row for row in rows if is_of(row, groups)])
+        mine = [file for file in mine if file.name.endswith(".zip") and (not file.group or file.group in having)]
         size = size_words(sum(file.size for file in mine))
         print(f"{len(stems)} images match; {len(mine)} ZIP files ({size}) may hold them and are fetched whole.")
         status = _fetch(_reopened(portal, options), holding, mine, options.jobs, label) if mine else status
@@ -154,6 +147,24 @@ def _download(options: argparse.Namespace, portal: "Portal") -> int:
         zips = [holding.path(safe_name(file.name)) for file in mine if file.name.endswith(".zip")]
         print(f"{sum(extract(path, holding, wanted) for path in zips)} files taken out of {len(zips)} ZIP files.")
     return status
+
+
+def _is_table(file: RemoteFile) -> bool:
+    return file.content == "metadata" and file.name.endswith(".csv")
+
+
+def of_groups(files: Iterable[RemoteFile], groups: set[str]) -> list[RemoteFile]:
+    """The files of the groups or sources; where these have no table of their own, with the table of all."""
+    files = list(files)
+    with_table = {file.group.casefold() for file in files if _is_table(file)}
+    known = {file.group.casefold() for file in files} & groups
+    return [
+        file
+        for file in files
+        if not groups
+        or file.group.casefold() in groups
+        or (not file.group and _is_table(file) and not known <= with_table)
+    ]
 
 
 def _of_cohort(options: argparse.Namespace, portal: "Portal") -> None:
