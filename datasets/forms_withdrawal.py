@@ -23,9 +23,7 @@ class WithdrawForm(forms.Form):
         label=_("Reason"),
         choices=Withdrawal.Reason,
         widget=forms.RadioSelect,
-        help_text=_(
-            "Everybody sees it, with access beside the file name. Who withdrew it only data managers see."
-        ),
+        help_text=_("Everybody sees it, with access beside the file name. Who withdrew it only data managers see."),
     )
     others = forms.MultipleChoiceField(
         label=_("Other images of this patient"),
