@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import institutions, orcid, services
 from accounts.countries import localized
+from accounts.fields import RowsField
 from accounts.models import Hospital, Institution, User
 from accounts.widgets import TextArea
 
@@ -99,9 +100,7 @@ class DetailsForm(PersonForm):
 
 class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    hospitals = forms.ModelMultipleChoiceField(
-        label=_("Hospitals"), queryset=Hospital.objects.all(), widget=forms.CheckboxSelectMultiple
-    )
+    hospitals = RowsField(label=_("Hospitals"), queryset=Hospital.objects.all(), widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(
         label=_("The link works for (days)"),
         min_value=1,

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
+from accounts.fields import RowsField
 from accounts.models import AccessRequest, Content, ReasonTemplate
 from accounts.widgets import TextArea
 
@@ -25,7 +26,7 @@ class DecisionForm(forms.Form):
     DECISIONS = [("grant", _("Grant")), ("ask", _("Ask for more information")), ("refuse", _("Refuse"))]
 
     decision = forms.ChoiceField(label=_("Decision"), choices=DECISIONS, widget=forms.RadioSelect)
-    groups: Any = forms.ModelMultipleChoiceField(
+    groups: Any = RowsField(
         label=_("Groups to grant"),
         queryset=None,
         required=False,

@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.fields import RowsField
 from accounts.models import AccessGrant, Content, User
 from accounts.widgets import TextArea
 from datasets import versions
@@ -12,7 +13,7 @@ from datasets.models import Dataset, DiagnosisGroup
 class AccessRequestForm(forms.Form):
     """What a researcher asks for. A draft may be incomplete; what is missing is said when it is sent."""
 
-    groups = forms.ModelMultipleChoiceField(
+    groups = RowsField(
         label=_("Diagnosis groups"),
         queryset=DiagnosisGroup.objects.none(),
         required=False,

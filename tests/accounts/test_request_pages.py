@@ -64,6 +64,13 @@ def test_a_draft_can_be_kept_before_anything_else_is_done(world: World, asking: 
     assert "See your request" in _page(client, url)
 
 
+def test_a_number_that_no_row_can_have_is_refused(world: World, asking: dict[str, object]) -> None:
+    answer = _post(
+        _client(world.granted), reverse("datasets:request", args=["example"]), **asking | {"groups": "9" * 40}
+    )
+    assert "is not one of the available choices" in answer
+
+
 def test_what_was_written_is_not_lost_when_it_can_not_be_sent(world: World, asking: dict[str, object]) -> None:
     client, url = _client(world.granted), reverse("datasets:request", args=["example"])
     refused = client.post(url, {**asking, "purpose": ""})
