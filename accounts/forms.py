@@ -61,6 +61,7 @@ class TokenForm(forms.Form):
             choices=[(scope, labels[scope]) for scope in policies.token_scopes(user)],
             initial=[ApiToken.Scope.READ.value, ApiToken.Scope.DOWNLOAD.value],
             widget=forms.CheckboxSelectMultiple,
+            help_text=_("A token that may download may also sign agreements and ask for access in your name."),
         )
         self.order_fields(["name", "scopes", "days"])
 
