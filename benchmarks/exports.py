@@ -1,9 +1,9 @@
-"""The metadata of a million images: how long do CSV, XLSX and Parquet take, in how much memory, and how fast are pages?
+"""The metadata of a million images: how long do CSV, XLSX and Parquet take, in how much memory?
 
     .venv/bin/python -m benchmarks.exports [--images 1000000] [--postgresql]
 
-Each table is written by a process of its own, whose peak memory is told. Pages are asked for twice: with an empty
-cache, and again. `--postgresql` starts a server of its own, as the tests do.
+Each table is written by a process of its own, whose peak memory is told; NORMAL.csv holds a third of the images.
+`--postgresql` starts a server of its own, as the tests do.
 """
 
 import argparse
@@ -12,54 +12,8 @@ import os
 import resource
 import tempfile
 import time
-from contextlib import ExitStack
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
-from benchmarks.archives import new_dataset, portal
-from tests import postgres
-
-TABLES = ("NORMAL.csv", "images.xlsx", "images.parquet")
-
-
-def fill(images: int) -> Any:
-    """A published release of `images` rows; they all name one radiograph, which no table looks at."""
-    from accounts.models import Hospital
-    from datasets.models import Patient, Radiograph, Release, ReleaseItem
-
-    user, dataset, group = new_dataset()
-    hospital = Hospital.objects.create(number=1, name="Szpital", name_eng="Hospital", city="C")
-    patient = Patient.objects.create(hospital=hospital, number=1)
-    image = Radiograph.objects.create(
-        dataset=dataset, group=group, patient=patient, filename="x", file="x", format="dicom", size=1, sha256="0" * 64,
-        width=1, height=1, quality="Good", accepted_by=user,
-    )  # fmt: skip
-    about = {"title": "B", "groups": {"1": "NORMAL"}}
-    release = Release.objects.create(dataset=dataset, version="1.0", changes="x", created_by=user, about=about)
-    rows = (
-        ReleaseItem(release=release, radiograph=image, group=group, filename=f"Anonymous_1_{number}_1.dcm",
-                    metadata=row(number), files={})
-        for number in range(1, images + 1)
-    )  # fmt: skip
-    while batch := list(islice(rows, 5000)):
-        ReleaseItem.objects.bulk_create(batch)
-    Release.objects.update(status="published", published_at="2026-01-01T00:00:00Z")
-    for name in TABLES:
-        release.archives.create(
-            content="metadata", filename=f"benchmark-1.0-{name}", group=group if name == "NORMAL.csv" else None,
-            status="ready", size=1, md5="0" * 32, sha256="0" * 64, items=images,
-        )  # fmt: skip
-    return release
-
-
-def row(number: int) -> dict[str, Any]:
-    return {
-        "origin": "BENCHMARK", "filename": f"Anonymous_1_{number}_1.dcm", "patient_id": number, "hospital": "Łódź",
-        "hospital_eng": "Hospital", "hospital_id": 1, "sex": "FM"[number % 2], "age": number % 90, "smoke": "former",
-        "smoke_packyears": number % 400 / 10, "class": "NORMAL", "class_id": 1, "quality": "Good", "subtype": None,
-        "set": "train",
-    }  # fmt: skip
+from benchmarks.large import TABLES, database, fill
 
 
 def write(name: str) -> None:
@@ -81,38 +35,12 @@ def write(name: str) -> None:
     )
 
 
-def pages() -> None:
-    from django.conf import settings
-    from django.core.cache import cache
-    from django.db import connection
-    from django.test import Client
-    from django.test.utils import CaptureQueriesContext
-
-    settings.ALLOWED_HOSTS.append("testserver")
-    cache.clear()
-    client = Client()
-    for address in ("/datasets/", "/datasets/benchmark/", "/datasets/benchmark/releases/1.0/"):
-        for word in ("first", "again"):
-            before = time.monotonic()
-            with CaptureQueriesContext(connection) as queries:
-                answer = client.get(address)
-            seconds = time.monotonic() - before
-            print(f"{address:36} {word}: {answer.status_code}, {len(queries)} queries, {seconds:.2f} s")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--postgresql", action="store_true")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        if options.postgresql:
-            folder = Path(tempfile.mkdtemp(prefix="cxr-pg-"))
-            server = postgres.Server(folder)
-            server.start()
-            stack.callback(server.stop)
-            os.environ["CXR_DATABASE_URL"] = postgres.url(folder, "portal")
-        stack.enter_context(portal())
+    with database(postgresql=options.postgresql):
         measure(options.images)
 
 
@@ -127,7 +55,6 @@ def measure(images: int) -> None:
         process = multiprocessing.get_context("fork").Process(target=write, args=(name,))
         process.start()
         process.join()
-    pages()
     connections.close_all()
 
 
