@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def _copies(saved: Any, count: int, changed: Callable[[int], Row]) -> None:
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM \"{table}\"")
         else:
             marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
+            while batch := list(islice(rows, 10_000)):
+                cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', batch)
 
 
 def _archives(release: Any, groups: list[Any], images: int) -> None:

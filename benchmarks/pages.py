@@ -87,7 +87,7 @@ def measure(images: int, rounds: int, *, preview: bool) -> None:
     if preview:
         pages.measure("manager", "publish: preview and difference", "/manage/datasets/benchmark/publish", 1, cold=1)
         return
-    filters = {"sex": ["F"], "age": [60, 80]}
+    filters: dict[str, list[Any]] = {"sex": ["F"], "age": [60, 80]}
     cohort = save_cohort(user=pages.person, release=release, filters=filters)
     at = "/datasets/benchmark/releases/1.0/"
     pages.measure("visitor", "catalogue", "/datasets/", rounds)
