@@ -54,6 +54,8 @@ def fresh(settings: LazySettings, tmp_path: Path) -> None:
     translation.activate("en")
     # Nobody attacks these accounts: a slow hash per person would be most of the tests' time.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A client of Django's builds the middleware anew, and WhiteNoise would list every static file each time.
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.CXR_ANCHORS_DIR = tmp_path / "anchors"
     storages = {**settings.STORAGES}
     for name in ("quarantine", "candidates", "library", "archives"):
