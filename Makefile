@@ -3,6 +3,8 @@ PY := .venv/bin/python
 # What may behave differently on another database.
 WITH_DATABASE := $(addprefix tests/,accounts audit curation datasets intake permissions faults portal/test_pages.py \
     e2e/test_journey_api.py)
+# Every process of a portal would compile a few thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests that start a portal wait for it most of the time.
 PROCESSES := $(shell expr $$(nproc) + 2)
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -32,6 +33,7 @@ INVITATION_SECRET = "invitation-secret-of-the-world"
 TOKEN_SECRET = "cxr_token-secret-of-the-world"
 
 
+@lru_cache
 def png(size: tuple[int, int] = (64, 80), grey: int = 90, mode: str = "L") -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, size, grey).save(buffer, "PNG")
