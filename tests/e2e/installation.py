@@ -132,9 +132,9 @@ class Installation:
     def link(self, to: str, containing: str) -> str:
         """The newest link with `containing` that was mailed to `to`; waits for the worker to send it."""
         for _ in range(150):
-            links = [link for mail in self.mails(to) for link in re.findall(r"http://\S+", mail) if containing in link]
-            if links:
-                return links[-1]
+            links = [str(link) for mail in self.mails(to) for link in re.findall(r"http://\S+", mail)]
+            if fitting := [link for link in links if containing in link]:
+                return fitting[-1]
             time.sleep(0.2)
         raise AssertionError(f"no mail to {to} with a link containing {containing}")
 
