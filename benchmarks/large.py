@@ -38,8 +38,8 @@ def database(*, postgresql: bool) -> Iterator[None]:
         yield
 
 
-def fill(images: int, *, extra: int = 0) -> Any:
-    """A published release of `images` images; `extra` further ones are accepted and not released yet."""
+def fill(images: int, *, extra: int = 0, classes: int = 3) -> Any:
+    """A published release of `images` images of so many classes; `extra` further ones are accepted and not released yet."""
     from django.db import connection
 
     from accounts.models import Hospital
@@ -47,7 +47,7 @@ def fill(images: int, *, extra: int = 0) -> Any:
     from datasets.models import Patient, Radiograph, Release, ReleaseItem
 
     user, dataset, group = new_dataset()
-    groups = [group, *(dataset.groups.create(class_id=n, label=CLASSES[n - 1]) for n in (2, 3))]
+    groups = [group, *(dataset.groups.create(class_id=n, label=CLASSES[n - 1]) for n in range(2, classes + 1))]
     hospitals = [
         Hospital.objects.create(number=n, name=f"Szpital {n}", name_eng=f"Hospital {n}", city="Łódź")
         for n in range(1, HOSPITALS + 1)
@@ -68,11 +68,11 @@ def fill(images: int, *, extra: int = 0) -> Any:
         return {"number": number + 1, "hospital_id": hospitals[number % HOSPITALS].pk}
 
     def radiographs(number: int) -> Row:
-        changed = {"group_id": groups[number % 3].pk, "filename": _name(number), "sha256": f"{number:064x}"}
+        changed = {"group_id": groups[number % classes].pk, "filename": _name(number), "sha256": f"{number:064x}"}
         return {**changed, **_person(number), "patient_id": patient.pk + number // IMAGES_OF_A_PATIENT}
 
     def items(number: int) -> Row:
-        person, group = _person(number), groups[number % 3]
+        person, group = _person(number), groups[number % classes]
         holder = number // IMAGES_OF_A_PATIENT
         hospital = hospitals[holder % HOSPITALS]
         metadata = {
