@@ -39,7 +39,7 @@ def database(*, postgresql: bool) -> Iterator[None]:
 
 
 def fill(images: int, *, extra: int = 0, classes: int = 3) -> Any:
-    """A published release of `images` images of so many classes; `extra` further ones are accepted and not released yet."""
+    """A published release of `images` images of so many classes; `extra` further ones are accepted only."""
     from django.db import connection
 
     from accounts.models import Hospital
