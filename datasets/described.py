@@ -18,7 +18,7 @@ from datasets.archives.names import DETAILS_CSV
 from datasets.archives.tables import columns
 from datasets.citing import Facts, File
 from datasets.models import Archive, Cohort, Release
-from datasets.selectors.catalogue import DAY, cache_key
+from datasets.selectors.catalogue import MONTH, cache_key
 from datasets.services.library import EXTENSIONS
 
 Write = Callable[[Facts, Sequence[File]], str]
@@ -167,7 +167,7 @@ def _files(release: Release, archives: Sequence[Archive], addresses: Mapping[Arc
         and archive.filename.endswith(".csv")
         and not archive.filename.endswith(f"-{DETAILS_CSV}")
     }
-    return citing.describe_files(archives, addresses, _endings(release), tables)
+    return citing.describe_files(archives, addresses, endings(release), tables)
 
 
 def _signposts(request: HttpRequest, facts: Facts, alternates: Sequence[Alternate]) -> str:
@@ -182,8 +182,8 @@ def _signposts(request: HttpRequest, facts: Facts, alternates: Sequence[Alternat
     return ", ".join(f"<{url}>; {relation}" for url, relation in found if not set(url) & set('<>"\r\n '))
 
 
-def _endings(release: Release) -> dict[int, tuple[str, ...]]:
-    """The endings of the radiographs of a release by the id of their group, in one grouped query a day."""
+def endings(release: Release) -> dict[int, tuple[str, ...]]:
+    """The endings of the radiographs of a release by the id of their group, counted once."""
     key = cache_key("endings", release)
     found: dict[int, tuple[str, ...]] | None = cache.get(key)
     if found is None:
@@ -192,5 +192,5 @@ def _endings(release: Release) -> dict[int, tuple[str, ...]]:
         found = {}
         for group, kind in pairs:
             found[group] = (*found.get(group, ()), EXTENSIONS[kind])
-        cache.set(key, found, DAY)
+        cache.set(key, found, MONTH)
     return found

@@ -1,6 +1,6 @@
 from celery import Task, shared_task
 
-from datasets import services
+from datasets import ahead, services
 from datasets.services import cohort_archives, freezing, tidying, withdrawing
 
 
@@ -20,6 +20,7 @@ def sweep() -> None:
     services.sweep_archives()
     withdrawing.sweep_withdrawals()
     cohort_archives.sweep_cohorts()
+    ahead.count_ahead()
 
 
 @shared_task

@@ -9,7 +9,7 @@ from django.db.models.fields.json import KT
 from django.utils.functional import Promise
 
 from datasets.models import Dataset, Radiograph, Release, ReleaseItem, SegmentationEntry, SegmentationSource, Set
-from datasets.selectors.catalogue import DAY, cache_key
+from datasets.selectors.catalogue import MONTH, cache_key
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SourceCounts:
 
 
 def released_sources(release: Release) -> list[SourceCounts]:
-    """The sources as a release froze them, with what was not withdrawn; from the cache for a day."""
+    """The sources as a release froze them, with what was not withdrawn; from the cache."""
     key = cache_key("sources", release)
     found: list[SourceCounts] | None = cache.get(key)
     if found is None:
@@ -52,7 +52,7 @@ def released_sources(release: Release) -> list[SourceCounts]:
         )
         with_masks = {pk for pk, _name, _masks, _images in rows}
         found = _counts((source for source in sources if source.pk in with_masks), rows, words)
-        cache.set(key, found, DAY)
+        cache.set(key, found, MONTH)
     return found
 
 

@@ -16,7 +16,7 @@ from django.db.models import Count
 from django.db.models.fields.json import KT
 
 from datasets.models import Release
-from datasets.selectors.catalogue import DAY, cache_key
+from datasets.selectors.catalogue import MONTH, cache_key
 from imaging.statistics import Comparison, Summary, compare, summarise
 
 
@@ -102,13 +102,13 @@ Numbers = dict[str, Counter[float]]
 
 
 def statistics(release: Release) -> Statistics:
-    """The statistics of a release, in six queries the first time, then in one (was an image withdrawn?) for a day."""
+    """The statistics of a release, in six queries the first time, then in one (was an image withdrawn?)."""
     least = release.dataset.least_cell
     key = cache_key(f"statistics3:{least}", release)
     found: Statistics | None = cache.get(key)
     if found is None:
         found = _statistics(release, least)
-        cache.set(key, found, DAY)
+        cache.set(key, found, MONTH)
     return found
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from datasets import services
+from datasets.ahead import count_ahead
 from datasets.models import Archive, Dataset, Release
 from tests.datasets.library import Library
 from tests.datasets.test_policies import sign
@@ -123,6 +124,27 @@ def test_queries_do_not_grow_with_the_images(client: Client, library: Library, n
     library.publish("1.1")
     assert count("1.1") == few
     assert few <= 25
+
+
+def test_no_visitor_waits_for_what_was_counted_ahead(client: Client, library: Library) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    def counting() -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            for address in ("datasets/", "datasets/polcovid/", "datasets/polcovid/releases/1.0/"):
+                assert client.get(f"/{address}").status_code == 200
+        return [row["sql"] for row in queries if '"datasets_releaseitem"."tombstone_id" IS NULL' in row["sql"]]
+
+    library.add(1)
+    library.publish()
+    library.add(2)
+    library.publish("1.1")
+    cache.clear()
+    assert counting()
+    cache.clear()
+    assert (count_ahead(), count_ahead()) == (2, 0)
+    assert counting() == []
 
 
 def test_a_data_manager_creates_edits_and_publishes(client: Client, world: World) -> None:
