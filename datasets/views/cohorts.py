@@ -45,7 +45,7 @@ class CohortForm(forms.Form):
                     choices=choices,
                     coerce=int if isinstance(choices[0][0], int) else str,
                     required=False,
-                    widget=forms.CheckboxSelectMultiple,
+                    widget=forms.CheckboxSelectMultiple({"class": "form-check-input"}),
                 )
         for column in cohorts.RANGES:
             limits: dict[str, Any] = {"min_value": 0, "max_value": _HIGHEST[column], "required": False}
