@@ -90,6 +90,8 @@ class Desk:
         }
         pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         given = {name: value for name, value in {**inherited, **mine, **environment}.items() if value}
+        # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         return subprocess.Popen([sys.executable, "-m", "cxr", *arguments], env=given, cwd=self.home, text=True, **pipes)
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
