@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,6 +19,7 @@ from datasets import cohorts, described, policies, selectors, services
 from datasets.errors import DatasetError
 from datasets.models import Cohort, Dataset, Release
 from datasets.models.collection import Quality, Sex, Smoking
+from datasets.selectors.catalogue import MONTH, cache_key
 
 LABELS = {
     "class_id": gettext_lazy("Class"),
@@ -38,8 +40,8 @@ class CohortForm(forms.Form):
 
     def __init__(self, *args: Any, release: Release, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for column in cohorts.CHOICES:
-            if choices := _choices(release, column):
+        for column, choices in _choices(release).items():
+            if choices:
                 self.fields[column] = forms.TypedMultipleChoiceField(
                     label=LABELS[column],
                     choices=choices,
@@ -68,17 +70,24 @@ class CohortForm(forms.Form):
         return found
 
 
-def _choices(release: Release, column: str) -> list[tuple[Any, str]]:
-    names: dict[Any, str] = {
-        **{choice.value: str(choice.label) for kind in (Quality, Sex, Smoking) for choice in kind},
-    }
-    found = cohorts.values(release, column)
-    if column == "class_id":
-        names = {group.class_id: group.label for group in release.dataset.groups.all()}
-    elif column == "hospital_id":
+def _choices(release: Release) -> dict[str, list[tuple[Any, str]]]:
+    """By column what can be chosen, in words. What stands in the columns is looked up once: of a million images that
+    takes seconds."""
+    key = cache_key("cohort_values", release)
+    known: tuple[dict[str, list[Any]], dict[Any, str]] | None = cache.get(key)
+    if known is None:
         items = release.items.order_by().values_list("metadata__hospital_id", "metadata__hospital_eng").distinct()
-        names = {number: f"{number} {name or ''}".strip() for number, name in items}
-    return [(value, names.get(value, str(value))) for value in found]
+        hospitals = {number: f"{number} {name or ''}".strip() for number, name in items}
+        known = {column: cohorts.values(release, column) for column in cohorts.CHOICES}, hospitals
+        cache.set(key, known, MONTH)
+    values, hospitals = known
+    words = {choice.value: str(choice.label) for kind in (Quality, Sex, Smoking) for choice in kind}
+    classes = {group.class_id: group.label for group in release.dataset.groups.all()}
+    names = {"class_id": classes, "hospital_id": hospitals}
+    return {
+        column: [(value, names.get(column, words).get(value, str(value))) for value in found]
+        for column, found in values.items()
+    }
 
 
 def _release(request: HttpRequest, slug: str, version: str) -> Release:
@@ -184,5 +193,5 @@ def _kept(request: HttpRequest, identifier: str) -> Cohort:
 def _words(release: Release, column: str, chosen: list[Any]) -> tuple[Any, str]:
     if column in cohorts.RANGES:
         return LABELS[column], _("%(lowest)s to %(highest)s") % {"lowest": chosen[0], "highest": chosen[1]}
-    names = dict(_choices(release, column))
+    names = dict(_choices(release)[column])
     return LABELS[column], ", ".join(names.get(value, str(value)) for value in chosen)
